@@ -1,0 +1,32 @@
+"""Compiled kernels of ptychography: arrays in, arrays out.
+
+Frames are worked on one at a time, from the exit wave through the detector plane and back,
+in memory close to the processor; threads share the frames. No kernel keeps anything between
+calls, and the result of a call depends on its arguments and the number of threads alone
+(on the latter only to rounding).
+
+Layouts are those of `Transform`; probes, objects and gradients are plain complex64 arrays.
+"""
+
+from __future__ import annotations
+
+from ptypy.accelerate._epie import epie_sweep
+from ptypy.accelerate._likelihood import likelihood_gradient, line_coefficients
+from ptypy.accelerate._model import model_error
+from ptypy.accelerate._project import initial_waves, project
+from ptypy.accelerate._sums import object_sums, probe_sums
+from ptypy.accelerate._threads import default_threads
+from ptypy.accelerate._transform import Transform
+
+__all__ = [
+    "Transform",
+    "default_threads",
+    "epie_sweep",
+    "initial_waves",
+    "likelihood_gradient",
+    "line_coefficients",
+    "model_error",
+    "object_sums",
+    "probe_sums",
+    "project",
+]

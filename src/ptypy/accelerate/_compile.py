@@ -1,0 +1,117 @@
+"""How functions of this room are compiled, and how the machine code is kept.
+
+Compiled code is stored beside the sources (or in the user's cache folder) by numba. Four
+rules make that store work; they shape the whole room:
+
+* functions live in real files and at module level; a factory may close over plain integers,
+  never over another compiled function;
+* one function, one signature, one file in the store: numba numbers the entries of one index
+  without a lock, so that processes which start together could swap them. The name under which
+  a function is kept therefore also says for which processor it was compiled;
+* the building blocks that are expensive to compile (tile transforms) are C functions that the
+  kernels call *by address*, so that no kernel compiles them again;
+* numba looks only at the file of the function itself. Here an edit of any file of the room
+  makes everything stale, because the codelets of one file end up inside kernels of another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.ccallback import CFunc
+from numba.core.registry import cpu_target
+from numba.core.typing import signature
+
+__all__ = ["LANES", "CFunction", "kernel"]
+
+_TARGET = str(cpu_target.target_context.codegen().magic_tuple())
+"""What numba compiles for: platform, processor, its features. Part of the store's key."""
+
+LANES: int = 16 if "+avx512f" in _TARGET else 8
+"""float32 values in one vector: 16 where the processor has AVX-512, else 8."""
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def _stamp_room() -> tuple[float, int]:
+    """Newest change and total size of the room's sources."""
+    states = [path.stat() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return max(s.st_mtime for s in states), sum(s.st_size for s in states)
+
+
+_ROOM = _stamp_room()
+
+
+def _name_for_target(function: Callable[..., Any], name: str | None = None) -> None:
+    """Give the function a name of its own in the store, for this processor alone."""
+    digest = hashlib.sha256(_TARGET.encode()).hexdigest()[:8]
+    function.__qualname__ = f"{name or function.__name__}_{digest}"
+
+
+def _depend_on_room(cache: Any) -> None:
+    """Make the stored code stale when any file of the room changes.
+
+    The attribute is numba's own and may move; then only that protection is lost.
+    """
+    store = getattr(cache, "_cache_file", None)
+    if store is not None and hasattr(store, "_source_stamp"):
+        store._source_stamp = _ROOM
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function on its first call, to run without the interpreter lock."""
+    _name_for_target(function)
+    try:
+        compiled = numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # no folder to keep the code in: compile anew in every process
+        return numba.njit(**_OPTIONS)(function)
+    _depend_on_room(compiled._cache)
+    return compiled
+
+
+class CFunction:
+    """A function of addresses and sizes that kernels call by its address.
+
+    Parameters
+    ----------
+    function : callable
+        Takes ``arguments`` integers, returns nothing.
+    arguments : int
+        How many.
+    name : str, optional
+        Under which the machine code is kept; must differ between functions that a factory
+        makes from one text.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: int, name: str | None = None
+    ) -> None:
+        _name_for_target(function, name)
+        self._function = function
+        self._arguments = arguments
+        self._compiled: Any = None
+
+    @property
+    def address(self) -> int:
+        """Where the machine code is; compiled or fetched from the store on first use."""
+        if self._compiled is None:
+            self._compiled = self._compile()
+        return int(self._compiled.address)
+
+    def _compile(self) -> Any:
+        types = signature(numba.void, *[numba.intp] * self._arguments)
+        compiled: Any = CFunc(
+            self._function, (types.args, types.return_type), locals={}, options=dict(_OPTIONS)
+        )
+        try:
+            compiled.enable_caching()
+        except RuntimeError:
+            pass
+        else:
+            _depend_on_room(compiled._cache)
+        compiled.compile()
+        return compiled

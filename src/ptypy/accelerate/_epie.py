@@ -1,0 +1,300 @@
+"""The extended ptychographic iterative engine: one frame after the other."""
+
+# ruff: noqa: PLR0917 - the arrays come first, by place; compiled functions take no keywords
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.accelerate._arrays import (
+    Planes,
+    Strips,
+    check_array,
+    check_corners,
+    check_measured,
+    check_probe_and_object,
+)
+from ptypy.accelerate._buffers import lend
+from ptypy.accelerate._compile import LANES, kernel
+from ptypy.accelerate._frame import (
+    BLOCKS,
+    HEIGHT,
+    STRIP_BYTES,
+    STRIPS,
+    WIDTH,
+    corner_place,
+    inverse_columns,
+    product_columns,
+    zero,
+)
+from ptypy.accelerate._lanes import (
+    ROW,
+    VECTOR,
+    get64,
+    load,
+    maximum,
+    peak,
+    peek,
+    put64,
+    spread,
+    store,
+    total,
+)
+from ptypy.accelerate._modulus import fit_rows
+from ptypy.accelerate._transform import Transform
+from ptypy.errors import DataError
+
+__all__ = ["epie_sweep"]
+
+
+@kernel
+def peak_view(spec: int, obj: int, row: int, plane: int, valid: int) -> float:
+    """Give the largest |O|^2 of a view; ``valid`` is 1 in the last strip's lanes that count."""
+    strips, largest = peek(spec + STRIPS), spread(0.0)
+    for s in range(strips):
+        o, strip_largest = obj + s * VECTOR, spread(0.0)
+        for i in range(peek(spec + HEIGHT)):
+            a, b = load(o + i * row), load(o + i * row + plane)
+            strip_largest = maximum(strip_largest, a * a + b * b)
+        if s == strips - 1:
+            strip_largest = strip_largest * load(valid)
+        largest = maximum(largest, strip_largest)
+    result: float = peak(largest)
+    return result
+
+
+@kernel
+def peak_rows(obj: int, row: int, plane: int, first: int, last: int, peaks: int) -> None:
+    """Write the largest |O|^2 of rows ``first`` to ``last`` of the object (float64)."""
+    for y in range(first, last):
+        largest = spread(0.0)
+        for at in range(obj + y * row, obj + (y + 1) * row, VECTOR):
+            a, b = load(at), load(at + plane)
+            largest = maximum(largest, a * a + b * b)
+        put64(peaks + 8 * y, peak(largest))
+
+
+@kernel
+def largest_of(peaks: int, count: int) -> float:
+    """Give the largest of some float64."""
+    result = 0.0
+    for k in range(count):
+        result = max(result, get64(peaks + 8 * k))
+    return result
+
+
+@kernel
+def update_views(
+    spec: int,
+    frame: int,
+    frame_bytes: int,
+    modes: int,
+    probe: int,
+    obj: int,
+    row: int,
+    plane: int,
+    object_step: float,
+    probe_step: float,
+) -> tuple[float, float]:
+    """Move object and probe; give sum |d|^2 and the largest |P|^2 there is now."""
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
+    step, mode_bytes = peek(spec + STRIP_BYTES), strips * height * ROW
+    inverse_size = spread(1.0 / (height * peek(spec + WIDTH)))
+    for_object, for_probe = spread(object_step), spread(probe_step)
+    largest, change = spread(0.0), 0.0
+    for s in range(strips):
+        for m in range(modes):
+            inverse_columns(spec, frame + m * frame_bytes + s * step)
+        squares = spread(0.0)
+        for i in range(height):
+            at = obj + s * VECTOR + i * row
+            ore, oim = load(at), load(at + plane)
+            move_re, move_im, power = spread(0.0), spread(0.0), spread(0.0)
+            for m in range(modes):
+                t = frame + m * frame_bytes + s * step + i * ROW
+                p = probe + m * mode_bytes + (s * height + i) * ROW
+                pre, pim = load(p), load(p + VECTOR)
+                dre = load(t) * inverse_size - (ore * pre - oim * pim)
+                dim = load(t + VECTOR) * inverse_size - (ore * pim + oim * pre)
+                squares = squares + dre * dre + dim * dim
+                move_re = move_re + (pre * dre + pim * dim)
+                move_im = move_im + (pre * dim - pim * dre)
+                pre = pre + for_probe * (ore * dre + oim * dim)
+                pim = pim + for_probe * (ore * dim - oim * dre)
+                power = power + pre * pre + pim * pim
+                store(p, pre)
+                store(p + VECTOR, pim)
+            largest = maximum(largest, power)
+            store(at, ore + for_object * move_re)
+            store(at + plane, oim + for_object * move_im)
+        change += total(squares)
+    return change, peak(largest)
+
+
+@kernel
+def epie_frames(
+    spec: int,
+    order: int,
+    count: int,
+    modes: int,
+    probe: int,
+    obj: int,
+    row: int,
+    plane: int,
+    object_rows: int,
+    corners: int,
+    amplitude: int,
+    object_step: float,
+    probe_step: float,
+    peaks: int,
+    probe_peak: float,
+    frame: int,
+    valid: int,
+    errors: int,
+) -> None:
+    """Visit frames in order; ``peaks`` is one float64 a row of the object, or 0: local norm."""
+    height, width = peek(spec + HEIGHT), peek(spec + WIDTH)
+    strips, blocks = peek(spec + STRIPS), peek(spec + BLOCKS)
+    frame_bytes = strips * peek(spec + STRIP_BYTES)
+    tile = frame + modes * frame_bytes
+    zero(frame, modes * frame_bytes)
+    if peaks != 0:
+        peak_rows(obj, row, plane, 0, object_rows, peaks)
+    for k in range(count):
+        j = peek(order + 8 * k)
+        o = obj + corner_place(corners, j, row)
+        for m in range(modes):
+            p = probe + m * strips * height * ROW
+            product_columns(spec, frame + m * frame_bytes, p, o, row, plane)
+        measured = amplitude + j * blocks * width * VECTOR
+        put64(errors + 24 * j, fit_rows(spec, frame, frame_bytes, tile, modes, measured))
+        if peaks != 0:
+            object_peak = largest_of(peaks, object_rows)
+        elif probe_step != 0.0:
+            object_peak = peak_view(spec, o, row, plane, valid)
+        else:
+            object_peak = 1.0
+        change, probe_peak = update_views(
+            spec,
+            frame,
+            frame_bytes,
+            modes,
+            probe,
+            o,
+            row,
+            plane,
+            object_step / probe_peak if probe_peak > 0.0 else 0.0,
+            probe_step / object_peak if object_peak > 0.0 else 0.0,
+        )
+        put64(errors + 24 * j + 16, change)
+        if peaks != 0:
+            top = peek(corners + 16 * j)
+            peak_rows(obj, row, plane, top, top + height, peaks)
+
+
+def epie_sweep(
+    transform: Transform,
+    probe: npt.NDArray[np.complex64],
+    obj: npt.NDArray[np.complex64],
+    corners: npt.NDArray[np.int64],
+    amplitude: npt.NDArray[np.float32],
+    order: npt.NDArray[np.int64],
+    *,
+    object_step: float,
+    probe_step: float,
+    object_norm_is_global: bool = False,
+    update_probe: bool = True,
+) -> npt.NDArray[np.float64]:
+    """Visit frames one after the other and move object and probe at each, in place.
+
+    With d_m = M(P_m O) - P_m O, M replacing the amplitudes of the Fourier transform by the
+    measured ones,
+
+        O   <- O   + object_step sum_m conj(P_m) d_m / max sum_m |P_m|^2
+        P_m <- P_m + probe_step  conj(O) d_m         / max |O|^2
+
+    both from the same old P and O.
+
+    Parameters
+    ----------
+    transform : Transform
+    probe : (M, H, W) complex64
+        Illumination, times the geometry's ``pre_phase``. Overwritten if ``update_probe``.
+    obj : (Ho, Wo) complex64
+        Transmission of the object. Overwritten.
+    corners : (N, 2) int
+        Row and column of the object's pixel under each frame's upper left pixel.
+    amplitude : packed measured frames
+        Square roots of the counts; see `Transform.pack_measured`.
+    order : (K,) int
+        Frames to visit.
+    object_step, probe_step : float
+    object_norm_is_global : bool
+        Take max |O|^2 over the whole object instead of the frame's view.
+    update_probe : bool
+        False leaves the probe as it is.
+
+    Returns
+    -------
+    (N, 3) float64
+        Of every frame, when it was last visited: mean of (|f| - amplitude)^2 over trusted
+        pixels; NaN; mean of |d|^2 over the frame's pixels, summed over modes. NaN for
+        frames that were not visited.
+
+    Raises
+    ------
+    DataError
+        If shapes or types do not fit, or a frame reaches beyond the object.
+
+    References
+    ----------
+    Maiden and Rodenburg, Ultramicroscopy 109 (2009) 1256.
+    """
+    check_probe_and_object(transform, probe, obj)
+    check_array("obj", obj, (None, None), np.complex64, writeable=True)
+    check_array("probe", probe, (None, *transform.shape), np.complex64, writeable=update_probe)
+    corners = check_corners(transform, corners, obj.shape)
+    check_measured("amplitude", transform, amplitude, len(corners))
+    order = _check_order(order, len(corners))
+    planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
+    errors = np.full((len(corners), 3), np.nan)
+    power = float((probe.real**2 + probe.imag**2).sum(0).max()) * transform.scale**2
+    valid = np.zeros(LANES, np.float32)
+    valid[: (transform.shape[1] - 1) % LANES + 1] = 1
+    peaks = np.zeros(len(obj)) if object_norm_is_global and update_probe else None
+    with lend(1, len(probe) * transform.scratch_size(1)) as scratch:
+        epie_frames(
+            transform.spec.ctypes.data,
+            order.ctypes.data,
+            len(order),
+            len(probe),
+            strips.address,
+            planes.address,
+            planes.row,
+            planes.plane,
+            len(obj),
+            corners.ctypes.data,
+            amplitude.ctypes.data,
+            float(object_step),
+            float(probe_step) if update_probe else 0.0,
+            0 if peaks is None else peaks.ctypes.data,
+            power,
+            scratch[0].ctypes.data,
+            valid.ctypes.data,
+            errors.ctypes.data,
+        )
+    planes.write_to(obj)
+    if update_probe:
+        strips.write_to(probe, 1.0 / transform.scale)
+    return errors
+
+
+def _check_order(order: npt.NDArray[np.int64], frames: int) -> npt.NDArray[np.int64]:
+    """Give the order as int64, after making sure that every frame in it exists."""
+    order = np.asarray(order)
+    if order.ndim != 1 or order.dtype.kind not in "iu":
+        raise DataError(f"order is {order.dtype} of shape {order.shape}; it must be integers (K,)")
+    order = np.ascontiguousarray(order, np.int64)
+    if len(order) and (order.min() < 0 or order.max() >= frames):
+        raise DataError(f"order names frames {order.min()} to {order.max()} of {frames}")
+    return order

@@ -1,0 +1,264 @@
+"""Raw frames and masks in, prepared frames and masks out.
+
+Every frame passes one compiled loop (`_kernel`), several frames at a time on several threads.
+Counts stay integers, in a type wide enough for the sum of a block, until a dark frame or a flat
+field makes them real.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.core.data._plan import Plan
+from ptypy.errors import DataError
+
+__all__ = [
+    "Correction",
+    "Stack",
+    "as_native",
+    "correction",
+    "prepare_frames",
+    "prepare_weights",
+    "widen",
+]
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+Stack = Array | Sequence[Array]
+"""Frames as one array (N, H, W) or one by one, N of (H, W)."""
+
+
+class Correction:
+    """Dark and flat in the form the loop wants, and where they cannot be trusted.
+
+    Parameters
+    ----------
+    dark, flat : (H, W) or None
+        A raw pixel counts ``max(raw - dark, 0) / flat``. Where ``flat`` is not a positive
+        number the pixel counts zero and is not usable.
+    """
+
+    def __init__(self, dark: Any, flat: Any) -> None:
+        given = np.asarray(dark if dark is not None else flat)
+        self.shape = given.shape
+        self.dark = np.zeros(self.shape) if dark is None else np.asarray(dark, dtype=np.float64)
+        flat = np.ones(self.shape) if flat is None else np.asarray(flat, dtype=np.float64)
+        self.usable: Mask = np.isfinite(self.dark) & np.isfinite(flat) & (flat > 0)
+        self.gain = np.divide(1.0, flat, out=np.zeros(self.shape), where=self.usable)
+        self.dark = np.where(self.usable, self.dark, 0.0)
+
+
+def correction(dark: Any, flat: Any, raw: tuple[int, int]) -> Correction | None:
+    """Read what a scan has in its attributes ``dark`` and ``flat``; None if there is neither.
+
+    Raises
+    ------
+    DataError
+        If one has not the shape ``raw`` of a raw frame.
+    """
+    given = {"dark": dark, "flat": flat}
+    shapes = {name: np.shape(value) for name, value in given.items() if value is not None}
+    if not shapes:
+        return None
+    wrong = [f"{name} has shape {shape}" for name, shape in shapes.items() if shape != raw]
+    if wrong:
+        raise DataError(f"{', '.join(wrong)}: it must be that of a raw frame, {raw}")
+    return Correction(dark, flat)
+
+
+def widen(dtype: np.dtype[Any], rebin: int) -> np.dtype[Any]:
+    """Choose a type that holds the sum of ``rebin * rebin`` pixels of a type without overflow."""
+    if dtype.kind == "b":
+        dtype = np.dtype(np.uint8)
+    if dtype.kind == "f":
+        return np.dtype(np.float32) if dtype.itemsize < 4 else dtype.newbyteorder("=")
+    if rebin == 1:
+        return dtype.newbyteorder("=")
+    largest = rebin**2 * max(int(np.iinfo(dtype).max), -int(np.iinfo(dtype).min))
+    unsigned = dtype.kind == "u"
+    if largest <= np.iinfo(np.uint32 if unsigned else np.int32).max:
+        return np.dtype(np.uint32 if unsigned else np.int32)
+    return np.dtype(np.uint64 if unsigned else np.int64)
+
+
+def as_native(frames: Array) -> Array:
+    """Give frames in a form that compiled code can read: machine byte order, plain type."""
+    if frames.dtype.kind not in "buif" or frames.dtype.itemsize > 8:
+        raise DataError(
+            f"frames of type {frames.dtype} are not counts: give integers or real numbers of at "
+            "most 64 bits"
+        )
+    if frames.dtype.kind == "b":
+        frames = frames.view(np.uint8)
+    if frames.dtype == np.float16:
+        frames = frames.astype(np.float32)
+    frames = np.ascontiguousarray(frames, dtype=frames.dtype.newbyteorder("="))
+    # Read-only and writable arrays are two types to numba: offer one, compile once.
+    frames = frames.view(np.ndarray)
+    frames.flags.writeable = False
+    return frames
+
+
+def prepare_frames(
+    frames: Stack, plan: Plan, fix: Correction | None = None, *, threads: int | None = None
+) -> Array:
+    """Correct, cut, orient and rebin frames.
+
+    The total over a frame is that of its region: neither turning nor binning makes or loses a
+    photon.
+
+    Parameters
+    ----------
+    frames : (N, H, W) array, or sequence of N (H, W)
+        Raw counts; a memory-mapped array is read as it is needed.
+    plan : Plan
+    fix : Correction, optional
+        Dark and flat; (H, W).
+    threads : int, optional
+        As many as there are processors for this process, if not given.
+
+    Returns
+    -------
+    (N, h, w)
+        The very array if there is nothing to do. Integers stay integers of a type wide enough;
+        with ``fix`` the result is float32, or float64 where float32 cannot hold the raw counts.
+    """
+    if plan.is_identity and fix is None:
+        return frames if isinstance(frames, np.ndarray) else np.stack(list(frames))
+    dtype = _common_type(frames)
+    out_type = widen(dtype, plan.rebin) if fix is None else _real(dtype)
+    out = np.empty((len(frames), *plan.shape), dtype=out_type)
+    dark = None if fix is None else _read_only(fix.dark.astype(out_type))
+    gain = None if fix is None else _read_only(fix.gain.astype(out_type))
+    settings = (plan.top, plan.left, plan.rebin, *plan.orientation)
+
+    def work(part: Stack, where: slice) -> None:
+        from ptypy.core.data._kernel import count_block
+
+        for raw, target in _runs(part, out[where]):
+            count_block(as_native(raw), dark, gain, target, *settings)
+
+    _spread(work, frames, threads)
+    return out
+
+
+def prepare_weights(
+    weights: Array | None, plan: Plan, usable: Mask | None = None
+) -> tuple[Mask, npt.NDArray[np.float32] | None]:
+    """Cut, orient and rebin a mask or weights.
+
+    A binned pixel is trusted only if every pixel in its block was: half a block of counts would
+    look like a weak signal, not like a gap. What lies outside the raw frame is not trusted.
+
+    Parameters
+    ----------
+    weights : (H, W) or (N, H, W), or None
+        Larger than zero where a pixel may be trusted. Either as large as a raw frame, or as its
+        region (before it is turned and binned). None trusts everything.
+    plan : Plan
+    usable : (H, W) bool, optional
+        More raw pixels that must not be trusted, where False.
+
+    Returns
+    -------
+    mask : (h, w) or (N, h, w) bool
+        True where a pixel may be trusted.
+    weights : same shape float32, or None
+        Weights, averaged over a block and zero where not trusted. None if all of them are 0 or 1.
+
+    Raises
+    ------
+    DataError
+        If the shape of ``weights`` is neither that of a raw frame nor that of the region.
+    """
+    inside = np.ones(plan.raw, dtype=bool) if usable is None else usable
+    mask = _all_trusted(inside[None], plan)[0]
+    if weights is None:
+        return mask, None
+    if weights.shape[-2:] == plan.raw:
+        where = plan
+    elif weights.shape[-2:] == plan.region:
+        where = plan.of_region()
+    else:
+        raise DataError(
+            f"the mask has {_by(weights.shape[-2:])} px: give one as large as a raw frame, "
+            f"{_by(plan.raw)}, or as its region `shape`, {_by(plan.region)}, both before "
+            "orientation and rebinning"
+        )
+    stack = weights.reshape(-1, *weights.shape[-2:])
+    # NaN is not larger than zero, so it is not trusted.
+    mask = (mask & _all_trusted(stack > 0, where)).reshape(weights.shape[:-2] + plan.shape)
+    if _is_binary(weights):
+        return mask, None
+    kept = np.where(stack > 0, stack, 0).astype(np.float32)
+    mean = prepare_frames(kept, where) / np.float32(plan.rebin**2)
+    return mask, np.where(mask, mean.reshape(mask.shape), np.float32(0))
+
+
+def _all_trusted(stack: Mask, plan: Plan) -> Mask:
+    if plan.is_identity:
+        return stack
+    return np.asarray(prepare_frames(stack, plan) == plan.rebin**2)
+
+
+def _is_binary(weights: Array) -> bool:
+    return bool(weights.dtype.kind == "b" or ((weights == 0) | (weights == 1)).all())
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Choose the real type for corrected counts: float32 holds 16-bit counts exactly."""
+    return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
+
+
+def _common_type(frames: Stack) -> np.dtype[Any]:
+    if isinstance(frames, np.ndarray):
+        return frames.dtype
+    return np.result_type(*{frame.dtype for frame in frames}) if len(frames) else np.dtype(float)
+
+
+def _read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
+
+
+def _runs(part: Stack, out: Array) -> list[tuple[Array, Array]]:
+    """Pair frames with where they go: one block, or one frame after the other."""
+    if isinstance(part, np.ndarray):
+        return [(part, out)]
+    return [(frame[None], out[k : k + 1]) for k, frame in enumerate(part)]
+
+
+def _spread(work: Callable[[Stack, slice], None], frames: Stack, threads: int | None) -> None:
+    """Let threads work on contiguous parts of the frames."""
+    count = len(frames)
+    workers = max(1, min(_processors() if threads is None else threads, count))
+    edges = [count * k // workers for k in range(workers + 1)]
+    parts = [slice(first, last) for first, last in pairwise(edges)]
+    if workers == 1:
+        work(frames, slice(0, count))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for job in [pool.submit(work, frames[part], part) for part in parts]:
+            job.result()
+
+
+def _processors() -> int:
+    """Count the processors this process may use, shared among the processes of the job."""
+    from ptypy.utils import parallel
+
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this operating system
+        available = os.cpu_count() or 1
+    return max(1, available // parallel.size)
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " x ".join(str(n) for n in shape)

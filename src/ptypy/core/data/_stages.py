@@ -1,0 +1,228 @@
+"""The stages of a chunk: ask how many frames there are, load, correct, place, prepare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.core.data import _distribute as distribute
+from ptypy.core.data._chunk import Chunk
+from ptypy.core.data._geometry import Geometry
+from ptypy.core.data._hooks import ScanHooks
+from ptypy.core.data._load import Loaded, correct, load, position_array, take
+from ptypy.core.data._pipeline import Pipeline, common_shape, warn_of_nan
+from ptypy.core.data._settings import Settings, read_settings
+from ptypy.errors import DataError
+from ptypy.utils import parallel
+from ptypy.utils.parameters import Param
+from ptypy.utils.verbose import logger
+
+__all__ = ["Stages"]
+
+_NO_POSITIONS = (
+    "there are no positions: return them from `load_positions` (N, 2), or frame by frame from "
+    "`load`, or set `positions_theory`"
+)
+
+
+class Stages(ScanHooks):
+    """What `PtyScan` does with the hooks, stage by stage."""
+
+    DEFAULT: ClassVar[Param]
+    meta: Param
+    common: Param
+    indices: Param
+    chunknum: int
+    positions: npt.NDArray[np.float64] | None
+    weight2d: npt.NDArray[Any] | None
+    load_in_parallel: bool
+    orientation: Any
+    rebin: Any
+    _flags: npt.NDArray[np.int_]
+    _geometry: Geometry
+    _theory: npt.NDArray[np.float64] | None
+    _pipeline: Pipeline | None
+    _may_move: bool
+
+    @property
+    def frames_accessible(self) -> int:
+        """How many frames the last call of `check` promised."""
+        return int(self._flags[0])
+
+    @frames_accessible.setter
+    def frames_accessible(self, value: int) -> None:
+        self._flags[0] = value
+
+    @property
+    def end_of_scan(self) -> bool:
+        """Whether all frames were delivered. Set it to end the scan early."""
+        return bool(self._flags[1])
+
+    @end_of_scan.setter
+    def end_of_scan(self, value: bool) -> None:
+        self._flags[1] = int(value)
+
+    @property
+    def abort(self) -> bool:
+        """Whether something went wrong for good."""
+        return bool(self._flags[2])
+
+    @abort.setter
+    def abort(self, value: bool) -> None:
+        self._flags[2] = int(value)
+
+    def _call_hooks(self) -> dict[str, Any]:
+        """Call the hooks that read what all frames share, and see that it has the right form."""
+        positions, weight = self.load_positions(), self.load_weight()
+        common = self.load_common()
+        faults = []
+        if positions is not None:
+            try:
+                positions = position_array(positions, "load_positions()")
+            except DataError as error:
+                faults.append(str(error))
+        weight = None if weight is None or not np.size(weight) else np.asarray(weight)
+        if weight is not None and weight.ndim != 2:
+            faults.append(
+                f"load_weight() gave shape {weight.shape}: the mask all frames share must be "
+                "(rows, columns), as large as a raw frame; give one for each frame in load()"
+            )
+        loads = self._overrides("load") or self.load_block is not None
+        if positions is None and self._theory is None and not loads:
+            faults.append(_NO_POSITIONS)
+        if faults:
+            raise DataError("; ".join(faults))
+        return {
+            "positions": positions,
+            "weight2d": weight,
+            "common": dict(common or {}),
+            "geometry": self._geometry.found(),
+            "dark": self.dark,
+            "flat": self.flat,
+        }
+
+    def _overrides(self, hook: str) -> bool:
+        """Say whether this scan has a hook of its own."""
+        return hook in vars(self) or getattr(type(self), hook) is not getattr(ScanHooks, hook)
+
+    def _limit_frames(self, available: int) -> None:
+        if self.num_frames is None or self.num_frames > available:
+            self.num_frames = available
+        elif self.num_frames < available:
+            logger.info("%d of %d scan points are used", self.num_frames, available)
+
+    def _ask(self, wanted: int, begin: int) -> tuple[int, bool]:
+        """Ask `check`, on the master, how many frames there are and whether they are the last."""
+
+        def ask() -> dict[str, Any]:
+            count, ends = self.check(wanted, start=begin)
+            if ends is None and self.num_frames is None:
+                raise DataError(
+                    "check() left it open whether the scan ends, and `num_frames` is not known: "
+                    "give `num_frames`, or let check() return True or False"
+                )
+            return {"count": int(count), "ends": None if ends is None else bool(ends)}
+
+        answer = distribute.on_master(ask, everywhere=False)
+        count, ends = answer["count"], answer["ends"]
+        if self.num_frames is not None:
+            count = min(count, self.num_frames - begin)
+            if ends is None:
+                ends = begin + count >= self.num_frames
+        self.frames_accessible = max(count, 0)
+        return max(count, 0), bool(ends)
+
+    def _prepare(self, slots: list[int], dealt: list[list[int]]) -> Chunk:
+        """Load and prepare frames; nothing of the scan changes unless all of it succeeds."""
+        mine = [slots[place] for place in dealt[parallel.rank]]
+        self.indices = Param(chunk=slots, node=mine, lm=dealt)
+        loaded = self._load(slots, mine, dealt)
+        raw = common_shape(loaded, None if self._pipeline is None else self._pipeline.plan.raw)
+        pipeline = self._decide(raw, loaded) if self._pipeline is None else self._pipeline
+        labels = self._labels(slots)
+        positions = self._positions(loaded, slots, labels)
+        prepared = distribute.agree(lambda: pipeline.run(loaded))
+        own = [labels[place] for place in dealt[parallel.rank]]
+        warn_of_nan(prepared, own)
+        if self._pipeline is None:
+            self._geometry.apply(pipeline.plan)
+            self._pipeline = pipeline
+        return Chunk(
+            indices=np.array(labels, dtype=np.int64),
+            indices_node=np.array(own, dtype=np.int64),
+            positions=positions,
+            data=prepared.data,
+            mask=prepared.mask,
+            weights=prepared.weights,
+            meta=self.meta,
+            number=self.chunknum,
+        )
+
+    def _load(self, slots: list[int], mine: list[int], dealt: list[list[int]]) -> Loaded:
+        """Load what this process will hold, and let `correct` have it."""
+        if self.load_in_parallel:
+            loaded = distribute.agree(lambda: load(self, mine))
+        else:
+            whole = distribute.agree(lambda: load(self, slots) if parallel.master else None)
+            loaded = distribute.scatter(whole, dealt, take)
+        return distribute.agree(lambda: correct(self, loaded, mine, self.common))
+
+    def _decide(self, raw: tuple[int, int], loaded: Loaded) -> Pipeline:
+        """Decide what is done to all frames, now that the first are there."""
+        self._geometry.settle()
+        # The default mask is ones of the region; a subclass may have changed `shape` since.
+        default = not self._overrides("load_weight")
+        pipeline = Pipeline.decide(
+            self._settings(),
+            raw,
+            loaded,
+            weights=None if default else self.weight2d,
+            dark=self.dark,
+            flat=self.flat,
+            move=self._may_move,
+        )
+        if pipeline.plan.pads and np.array_equal(self.info.shape, self.DEFAULT.shape):
+            logger.warning(
+                "raw frames of %d x %d px are padded to the default `shape`, %s: give the shape "
+                "you want",
+                *raw,
+                self.info.shape,
+            )
+        return pipeline
+
+    def _settings(self) -> Settings:
+        """Read how frames are to be prepared, as the parameters are now."""
+        return read_settings(self.info, orientation=self.orientation, rebin=self.rebin)
+
+    def _labels(self, slots: Sequence[int]) -> list[int]:
+        """Name the scan points that frames belong to; they are counted as they are loaded."""
+        return list(slots)
+
+    def _positions(
+        self, loaded: Loaded, slots: list[int], labels: list[int]
+    ) -> npt.NDArray[np.float64]:
+        """Find the positions of a chunk's frames, on all processes."""
+        given = distribute.combine(loaded.positions)
+        table = self.positions if self._theory is None else self._theory
+        source = "load_positions()" if self._theory is None else "positions_theory"
+        if self._theory is None and given:
+            missing = [slot for slot in slots if slot not in given]
+            if missing:
+                raise DataError(f"load() gave no position for index {missing[0]}, but for others")
+            positions = position_array([given[slot] for slot in slots], "load()")
+        elif table is None:
+            raise DataError(_NO_POSITIONS)
+        elif max(labels) >= len(table):
+            raise DataError(
+                f"frame {max(labels)} has no position: {source} gave {len(table)} for frames 0 to "
+                f"{len(table) - 1}"
+            )
+        else:
+            positions = table[labels]
+        strange = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+        if strange.size:
+            raise DataError(f"the position of frame {labels[strange[0]]} is not a finite number")
+        return positions

@@ -1,0 +1,6 @@
+"""The optical setup: wavelength, distances, pixel sizes, and the waves between two planes."""
+
+from ptypy.core.geometry._geo import Geo
+from ptypy.core.geometry._propagators import FarField, NearField, Propagator
+
+__all__ = ["FarField", "Geo", "NearField", "Propagator"]

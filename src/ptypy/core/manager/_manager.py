@@ -1,0 +1,146 @@
+"""All scans of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ptypy import defaults_tree
+from ptypy.core.classes import POD
+from ptypy.core.manager._block import Block
+from ptypy.core.manager._scan_model import ScanModel
+from ptypy.errors import Fault, ParameterError
+from ptypy.utils import parallel
+
+__all__ = ["ModelManager"]
+
+
+class ModelManager:
+    """The scans of a run, and the blocks of frames that they have delivered.
+
+    Parameters
+    ----------
+    ptycho : Ptycho
+        The run: its containers get the storages, its ``frames_per_block`` says how many
+        frames each process takes at once.
+    pars : mapping or None
+        ``scans``: parameters by label; ``name`` in them chooses the model.
+
+    Attributes
+    ----------
+    scans : dict of ScanModel
+        By label.
+
+    Raises
+    ------
+    ParameterError
+        If a scan's parameters do not fit; the faults of all scans at once.
+    """
+
+    def __init__(self, ptycho: Any, pars: Mapping[str, Any] | None) -> None:
+        self.ptycho = ptycho
+        self.scans: dict[str, ScanModel] = {}
+        self._pods_of: set[int] = set()
+        faults: list[Fault] = []
+        for label, scan_pars in (pars or {}).items():
+            try:
+                self.scans[label] = _find_model(label, scan_pars)(ptycho, scan_pars, label)
+            except ParameterError as error:
+                if not error.faults:
+                    raise
+                faults += error.faults
+        if faults:
+            raise ParameterError(faults)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks of all scans, in the order of the scans and of arrival."""
+        return [block for scan in self.scans.values() for block in scan.blocks]
+
+    @property
+    def data_available(self) -> bool:
+        """Whether any scan may have frames that have not been asked for."""
+        return any(scan.data_available for scan in self.scans.values())
+
+    @property
+    def end_of_scan(self) -> bool:
+        """Whether all frames of all scans have arrived."""
+        return all(scan.end_of_scan for scan in self.scans.values())
+
+    def new_data(self) -> list[Block] | None:
+        """Take in all frames that are there; never waits for more.
+
+        Every process must call it. Objects grow where new frames need it; the corners of
+        all blocks are kept right.
+
+        Returns
+        -------
+        list of Block or None
+            What has arrived; None if nothing has.
+        """
+        parallel.barrier()
+        most = int(getattr(self.ptycho, "frames_per_block", 100_000)) * parallel.size
+        arrived = [block for scan in self.scans.values() for block in scan.new_data(most)]
+        return arrived or None
+
+    def make_pods(self) -> dict[str, POD]:
+        """Make a `POD` for every frame and probe mode that has none yet.
+
+        This costs microseconds for each, so engines do without; scripts may ask for
+        ``P.pods`` at any time.
+
+        Returns
+        -------
+        dict of POD
+            Those of the run, by ID.
+        """
+        run = self.ptycho
+        for scan in self.scans.values():
+            if scan.probe is None or scan.probe_views is None:
+                continue
+            modes = run.probe.objects_of(scan.probe, scan.probe_views)
+            for block in scan.blocks:
+                if id(block) in self._pods_of:
+                    continue
+                self._pods_of.add(id(block))
+                frames = block.frames
+                columns = (
+                    run.obj.objects_of(block.obj, block.object_views),
+                    run.diff.objects_of(frames.diff, frames.diff_views),
+                    run.mask.objects_of(frames.mask, frames.mask_views),
+                )
+                for obj, diff, mask in zip(*columns, strict=True):
+                    for probe in modes:
+                        views = {"probe": probe, "obj": obj, "diff": diff, "mask": mask}
+                        POD(run, scan, None, views, block.geometry)
+        known: dict[str, POD] = run.known_pods
+        return known
+
+
+def _find_model(label: str, pars: Any) -> type[ScanModel]:
+    """Find the model that a scan's parameters name."""
+    path = f"scans.{label}"
+    if not isinstance(pars, Mapping):
+        raise ParameterError([Fault(path, repr(pars)[:40], "should be a Param with a `name`")])
+    models = _models()
+    name = pars.get("name")
+    if name in models:
+        return models[str(name)]
+    remedy = f"is no scan model; choose from {', '.join(sorted(models))}"
+    raise ParameterError([Fault(f"{path}.name", repr(name), remedy)])
+
+
+def _models() -> dict[str, type[ScanModel]]:
+    """Collect the classes that are declared below ``scan``, by the name they have there."""
+    known: dict[str, type[ScanModel]] = {}
+    waiting: list[type[ScanModel]] = [ScanModel]
+    declared = defaults_tree["scan"].children
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        reference = cls.__dict__.get("_descriptor")
+        node: Any = None if reference is None else reference()
+        name = "" if node is None else str(node.name)
+        if name and declared.get(name) is node:
+            known[name] = cls
+    return known

@@ -1,0 +1,137 @@
+"""Where frames lie on the object, and how large it must be for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ptypy.core.classes import Container, Storage
+
+__all__ = ["check_positions", "local_rows", "make_object", "make_room"]
+
+MARGIN = 8
+"""Pixels around all views, so that positions may be refined and a few frames may come."""
+
+_IMPOSSIBLE = 2**31
+"""Pixels of an object that nobody has memory for: 17 GB."""
+
+
+def check_positions(
+    positions: npt.NDArray[np.float64] | None, indices: npt.NDArray[np.int64], label: str
+) -> npt.NDArray[np.float64]:
+    """Make sure that every frame has a position.
+
+    Raises
+    ------
+    DataError
+        If positions are missing, of another number than the frames, or not finite.
+    """
+    remedy = "let `load_positions` or `load` give them, (N, 2) in metres, or set positions_theory"
+    if positions is None:
+        raise DataError(f"scan {label!r} has no positions: {remedy}")
+    places = np.asarray(positions, np.float64)
+    if places.shape != (len(indices), 2):
+        raise DataError(
+            f"scan {label!r}: positions of shape {places.shape} do not fit {len(indices)} frames: "
+            f"{remedy}"
+        )
+    lost = np.flatnonzero(~np.isfinite(places).all(axis=1))
+    if len(lost):
+        raise DataError(
+            f"scan {label!r}: {len(lost)} frames have no position, the first of them "
+            f"frame {indices[lost[0]]} with {places[lost[0]]}: {remedy}"
+        )
+    return places
+
+
+def local_rows(
+    indices: npt.NDArray[np.int64], indices_node: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Find where in a chunk's indices those are whose frames this process holds."""
+    order = np.argsort(indices, kind="stable")
+    return np.asarray(order[np.searchsorted(indices, indices_node, sorter=order)], np.int64)
+
+
+def make_object(
+    container: Container,
+    ID: str,
+    positions: npt.NDArray[np.float64],
+    *,
+    resolution: npt.NDArray[np.float64],
+    shape: tuple[int, int],
+    draw: Callable[[tuple[int, int]], npt.NDArray[np.complex64]],
+    fill: complex,
+) -> Storage:
+    """Make an object that has room for frames at all positions.
+
+    Parameters
+    ----------
+    container : Container
+        Gets the storage.
+    ID : str
+        Its name.
+    positions : (M, 2) float64
+        Of the frames of all processes [m].
+    resolution : (2,) float64
+        Size of a pixel [m].
+    shape : (int, int)
+        Of a frame [px].
+    draw : callable
+        Gives the object of a shape.
+    fill : number
+        What is there where the object grows later.
+
+    Raises
+    ------
+    DataError
+        If positions are so far apart that they cannot be metres.
+    """
+    storage = container.new_storage(
+        ID, shape=(1, 1, 1), psize=resolution, fill=fill, padonly=True, padding=MARGIN
+    )
+    low, high = _box(storage, positions, shape)
+    _check_size(low, high, positions, ID)
+    low, high = low - MARGIN, high + MARGIN
+    height, width = (int(n) for n in high - low)
+    storage.data = draw((height, width))[None].astype(storage.dtype)
+    storage.center = -low
+    return storage
+
+
+def make_room(storage: Storage, positions: npt.NDArray[np.float64], shape: tuple[int, int]) -> bool:
+    """Let an object grow until frames at all positions lie within; True if it had to."""
+    low, high = _box(storage, positions, shape)
+    size = np.array(storage.shape[1:])
+    _check_size(np.minimum(low, 0), np.maximum(high, size), positions, storage.ID)
+    return storage.cover(low, high)
+
+
+def _box(
+    storage: Storage, positions: npt.NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First pixel of the union of all frames, and first beyond it."""
+    corners = storage.corners_of(positions, shape)
+    return corners.min(axis=0), corners.max(axis=0) + np.array(shape)
+
+
+def _check_size(
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+    positions: npt.NDArray[np.float64],
+    ID: str,
+) -> None:
+    if float(np.prod((high - low).astype(float))) < _IMPOSSIBLE:
+        return
+    span = np.ptp(positions, axis=0)
+    raise DataError(
+        f"object {ID} would have {high[0] - low[0]} x {high[1] - low[1]} px for positions that "
+        f"span {span[0]:.4g} x {span[1]:.4g} m: positions must be in metres, and one that is far "
+        "from all others left out"
+    )

@@ -1,0 +1,244 @@
+"""Maximum likelihood by conjugate gradients."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.engines._block_engine import residual
+from ptypy.engines._blocks import (
+    Complex,
+    Illumination,
+    add_up,
+    group_by_object,
+    group_by_probe,
+)
+from ptypy.engines._constraints import smooth
+from ptypy.engines._registry import register
+from ptypy.engines.base import Errors
+from ptypy.engines.ML import _roughness
+from ptypy.engines.ML._balance import balance, damped_inverse, light_on_object, object_under_probe
+from ptypy.engines.ML._descent import ConjugateGradients
+from ptypy.engines.ML._parameters import MLParameters
+from ptypy.engines.ML._unknowns import Unknowns
+
+Factor = np.float32 | npt.NDArray[np.float32]
+"""What a gradient is multiplied by: a number, or one for each pixel."""
+
+
+class _Noise(NamedTuple):
+    """Weight of a misfit: ``factor / (floor + I)`` at a trusted pixel."""
+
+    factor: float
+    floor: float
+
+
+@register()
+class ML(MLParameters):
+    """Maximum likelihood for Gaussian noise, by preconditioned conjugate gradients.
+
+    Thibault & Guizar-Sicairos, New Journal of Physics 14 (2012) 063004. Minimises the sum
+    over frames and trusted pixels of ``w (s |f|^2 - I)^2`` with ``w = r / (1/r + I)``, where
+    r is `intensity_renormalization` and s the factor of the frame, plus the roughness of
+    the object if asked for. The directions are those of Polak and Ribière; the step along
+    each is that of the polynomial which the cost is along it, up to the second order. A
+    step that would raise the cost is shortened: the cost never rises.
+    """
+
+    CITATION = (
+        "P. Thibault and M. Guizar-Sicairos, New J. Phys. 14 (2012) 063004 (maximum likelihood)"
+    )
+
+    def engine_initialize(self) -> None:
+        """Start without frames and without a direction."""
+        super().engine_initialize()
+        self._descent: ConjugateGradients | None = None
+        self._object_factors: list[Factor] = []
+        self._probe_factors: list[Factor] = []
+        self._prior_weights: list[float] = []
+        self._misfits = np.empty(0)
+        photons = float(self.p.intensity_renormalization) or 1.0
+        self._noise = _Noise(factor=photons, floor=1.0 / photons)
+
+    def engine_prepare(self) -> None:
+        """Pack new blocks; begin anew, as the cost of more frames is another one."""
+        super().engine_prepare()
+        if self.p.floating_intensities:
+            for block in self.blocks:
+                if block.scale is None:
+                    block.scale = np.ones(block.num)
+        self.load_probes()
+        for illumination, _ in group_by_probe(self.blocks):
+            self.confine_probe(illumination)
+        self.store_probes()
+        self._prior_weights = self._weigh_priors()
+        self._descent = None
+
+    def engine_iterate(self, num: int) -> Errors:
+        """Take `num` steps downhill."""
+        if not self.blocks:
+            return np.empty((0, 3))
+        self.load_probes()
+        for _ in range(num):
+            if self._descent is None or self.curiter == self.p.probe_update_start:
+                self._begin()
+            assert self._descent is not None  # noqa: S101  (said to the type checker)
+            self._descent.step()
+            self.curiter += 1
+        if self.curiter > self.p.probe_update_start:
+            self.store_probes()
+        measured = self.model_errors()
+        trusted = np.concatenate([block.trusted for block in self.blocks])
+        self.residual = residual(measured)
+        exit_error = np.full(len(trusted), np.nan)
+        return np.stack([measured[:, 0] / trusted, self._misfits / trusted, exit_error], axis=1)
+
+    def engine_finalize(self) -> None:
+        """Leave the frames' factors in the runtime, let go of the rest."""
+        scales = [block.scale for block in self.blocks if block.scale is not None]
+        if scales:
+            self.ptycho.runtime["float_intens"] = np.concatenate(scales)
+        super().engine_finalize()
+
+    def _begin(self) -> None:
+        """Balance probe and object for what follows, and start straight downhill."""
+        relative = float(self.p.scale_probe_object)
+        objects, probes = group_by_object(self.blocks), group_by_probe(self.blocks)
+        if self.p.wavefield_precond:
+            damping = self.p.wavefield_delta_object, self.p.wavefield_delta_probe
+            self._object_factors = [
+                damped_inverse(light_on_object(blocks), damping[0]) for _, blocks in objects
+            ]
+            self._probe_factors = [
+                relative * damped_inverse(object_under_probe(blocks), damping[1])
+                for _, blocks in probes
+            ]
+        else:
+            balanced = bool(self.p.scale_precond)
+            self._object_factors = [np.float32(1.0) for _ in objects]
+            self._probe_factors = [
+                np.float32(relative * (balance(blocks) if balanced else 1.0))
+                for _, blocks in probes
+            ]
+        self._descent = ConjugateGradients(self)
+
+    @property
+    def _probes(self) -> list[Illumination]:
+        return [illumination for illumination, _ in group_by_probe(self.blocks)]
+
+    def unknowns(self) -> Unknowns:
+        """Give objects and probes as they are now."""
+        objects = [storage.data[0] for storage, _ in group_by_object(self.blocks)]
+        return Unknowns(objects, [illumination.waves for illumination in self._probes])
+
+    def evaluate(self, gradient: Unknowns) -> float:
+        """Calculate the cost, its gradient, and the misfit of every frame."""
+        from ptypy.accelerate import likelihood_gradient
+
+        gradient.fill(0)
+        of_object, of_probe = self._look_up(gradient)
+        rows = [
+            likelihood_gradient(
+                block.transform,
+                block.probe,
+                block.obj,
+                block.corners,
+                block.measured,
+                of_probe[id(block.illumination)],
+                of_object[id(block.block.obj)],
+                scale=block.scale,
+                update_scale=block.scale is not None,
+                factor=self._noise.factor,
+                floor=self._noise.floor,
+            )
+            for block in self.blocks
+        ]
+        self._misfits = np.concatenate(rows)
+        cost = np.array([self._misfits.sum()])
+        add_up(cost, *gradient.arrays)
+        return float(cost[0]) + self._add_prior(gradient)
+
+    def precondition(self, gradient: Unknowns, out: Unknowns) -> None:
+        """Smooth the object's gradient, balance the probe's, keep probes to their supports."""
+        out.assign(gradient)
+        width = self.p.smooth_gradient * (1.0 - self.p.smooth_gradient_decay) ** self.curiter
+        for array, factor in zip(out.objects, self._object_factors, strict=True):
+            np.multiply(array, factor, out=array)
+            if width:
+                array[...] = smooth(array, width)
+        if self.curiter < self.p.probe_update_start:
+            for array in out.probes:
+                array.fill(0)
+            return
+        area, fourier_area = self.p.probe_support, self.p.probe_fourier_support
+        for illumination, array, factor in zip(
+            self._probes, out.probes, self._probe_factors, strict=True
+        ):
+            illumination.confine(array, area, fourier_area)
+            np.multiply(array, factor, out=array)
+
+    def expand(self, direction: Unknowns) -> tuple[float, float, float]:
+        """Expand the cost along a direction up to the second order."""
+        from ptypy.accelerate import line_coefficients
+
+        of_object, of_probe = self._look_up(direction)
+        total = np.zeros(3)
+        for block in self.blocks:
+            total += line_coefficients(
+                block.transform,
+                block.probe,
+                block.obj,
+                of_probe[id(block.illumination)],
+                of_object[id(block.block.obj)],
+                block.corners,
+                block.measured,
+                scale=block.scale,
+                factor=self._noise.factor,
+                floor=self._noise.floor,
+            )
+        add_up(total)
+        for (storage, _), step, weight in zip(
+            group_by_object(self.blocks), direction.objects, self._prior_weights, strict=True
+        ):
+            if weight:
+                total += _roughness.line_coefficients(storage.data[0], step, weight)
+        constant, linear, quadratic = total.tolist()
+        return constant, linear, quadratic
+
+    def _add_prior(self, gradient: Unknowns) -> float:
+        """Add the gradient of the objects' roughness; return the roughness."""
+        return sum(
+            _roughness.add_gradient(storage.data[0], weight, array)
+            for (storage, _), array, weight in zip(
+                group_by_object(self.blocks), gradient.objects, self._prior_weights, strict=True
+            )
+            if weight
+        )
+
+    def _weigh_priors(self) -> list[float]:
+        """Find the weight of each object's roughness; the same however frames are split."""
+        if not self.p.reg_del2:
+            return [0.0 for _ in group_by_object(self.blocks)]
+        weights = []
+        for storage, blocks in group_by_object(self.blocks):
+            totals = np.array(
+                [
+                    sum(float(block.trusted.sum()) for block in blocks),
+                    sum(float(block.block.tot_power) for block in blocks),
+                ]
+            )
+            add_up(totals)
+            weight = _roughness.suggest_weight(
+                float(self.p.reg_del2_amplitude), totals[0], totals[1], storage.data[0].size
+            )
+            weights.append(weight * float(self.p.intensity_renormalization))
+        return weights
+
+    def _look_up(self, vector: Unknowns) -> tuple[dict[int, Complex], dict[int, Complex]]:
+        """Find a vector's part for a storage of an object, and for an illumination."""
+        storages = [storage for storage, _ in group_by_object(self.blocks)]
+        of_object = dict(zip(map(id, storages), vector.objects, strict=True))
+        of_probe = dict(zip(map(id, self._probes), vector.probes, strict=True))
+        return of_object, of_probe

@@ -1,0 +1,130 @@
+"""What is known beforehand about probes and objects, imposed on arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Complex = npt.NDArray[np.complex64]
+
+
+def circle(shape: tuple[int, int], area: float) -> npt.NDArray[np.bool_]:
+    """Draw a circle about the centre pixel ``shape // 2``.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Frame [px].
+    area : float
+        Area of the circle as a share of that of the frame.
+
+    Returns
+    -------
+    (H, W) bool
+        True inside.
+    """
+    height, width = shape
+    y, x = np.ogrid[:height, :width]
+    distance2 = (y - height // 2) ** 2 + (x - width // 2) ** 2
+    inside: npt.NDArray[np.bool_] = np.pi * distance2 < area * height * width
+    return inside
+
+
+def confine(probe: Complex, area: float | None, fourier_area: float | None) -> None:
+    """Set a probe to zero outside of its support, in place.
+
+    Parameters
+    ----------
+    probe : (M, H, W) complex64
+        Modes of a physical probe.
+    area, fourier_area : float or None
+        Share of the frame that may be lit, in the sample and in the far field; see `circle`.
+    """
+    shape = (probe.shape[-2], probe.shape[-1])
+    if fourier_area is not None:
+        spectrum = np.fft.fft2(probe)
+        spectrum *= np.fft.ifftshift(circle(shape, fourier_area))
+        probe[...] = np.fft.ifft2(spectrum)
+    if area is not None:
+        probe *= circle(shape, area)
+
+
+def clip_modulus(obj: Complex, limits: tuple[float, float]) -> None:
+    """Bring the modulus of an object into a range and leave its phase alone, in place."""
+    modulus = np.abs(obj)
+    wanted = np.clip(modulus, *limits)
+    # A zero has no phase to keep; it becomes real.
+    np.divide(wanted, modulus, out=wanted, where=modulus > 0)
+    obj *= wanted
+    obj[modulus == 0] = limits[0]
+
+
+def smooth(obj: Complex, sigma: float) -> Complex:
+    """Convolve with a Gaussian.
+
+    Parameters
+    ----------
+    obj : (H, W) complex64
+    sigma : float
+        Standard deviation [px].
+
+    Returns
+    -------
+    (H, W) complex64
+        The edge is continued as it is, so that a constant stays a constant.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    smoothed = np.empty_like(obj)
+    smoothed.real = gaussian_filter(obj.real, sigma, mode="nearest")
+    smoothed.imag = gaussian_filter(obj.imag, sigma, mode="nearest")
+    return smoothed
+
+
+def find_shift_to_center(probe: Complex, tolerance: float) -> tuple[int, int] | None:
+    """Find how a probe must move so that its centre of mass is at ``shape // 2``.
+
+    Parameters
+    ----------
+    probe : (M, H, W) complex64
+        All modes count, each with its power.
+    tolerance : float
+        Distance from the centre that is left alone [px].
+
+    Returns
+    -------
+    (int, int) or None
+        Shift (y, x) [px]; None within the tolerance.
+    """
+    power = (probe.real.astype(np.float64) ** 2 + probe.imag.astype(np.float64) ** 2).sum(axis=0)
+    total = power.sum()
+    if not total:
+        return None
+    height, width = power.shape
+    off_y = height // 2 - float(power.sum(axis=1) @ np.arange(height)) / total
+    off_x = width // 2 - float(power.sum(axis=0) @ np.arange(width)) / total
+    if np.hypot(off_y, off_x) <= tolerance:
+        return None
+    shift = round(off_y), round(off_x)
+    return shift if any(shift) else None
+
+
+def move(array: Complex, shift: tuple[int, int], fill: complex | None = None) -> None:
+    """Move the content of an array by whole pixels, in place.
+
+    Parameters
+    ----------
+    array : (..., H, W) complex64
+    shift : (int, int)
+        Shift (y, x) [px].
+    fill : complex, optional
+        What comes in from outside; what left on the other side if not given.
+    """
+    array[...] = np.roll(array, shift, axis=(-2, -1))
+    if fill is None:
+        return
+    down, right = shift
+    if down:
+        array[..., slice(0, down) if down > 0 else slice(down, None), :] = fill
+    if right:
+        array[..., slice(0, right) if right > 0 else slice(right, None)] = fill

@@ -1,0 +1,95 @@
+"""How frames and motor positions of one HDF5 scan belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.errors import DataError
+
+__all__ = ["pair_positions", "select_frames"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def pair_positions(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> Floats:
+    """Give every frame of a scan its position.
+
+    Parameters
+    ----------
+    scan_shape : tuple of int
+        Shape of the frame dataset without its last two axes: ``(K,)`` or ``(A, B)``.
+    slow, fast : ndarray
+        Readings of the two motors. Either one a frame (any shape that has as many elements
+        as there are frames), or one a line and one a column of a raster.
+
+    Returns
+    -------
+    (N, 2) float64
+        ``(slow, fast)`` of every frame, frames counted in the order of the file.
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit; it lists those that would.
+    """
+    frames = int(np.prod(scan_shape))
+    if slow.shape == fast.shape and slow.size == frames:
+        return np.stack([slow.ravel(), fast.ravel()], axis=1)
+    if slow.ndim == fast.ndim == 1 and slow.size * fast.size == frames:
+        grid = np.meshgrid(slow, fast, indexing="ij")
+        return np.stack([axis.ravel() for axis in grid], axis=1)
+    raise DataError(
+        f"{frames} frames {scan_shape} do not fit slow positions {slow.shape} and fast positions "
+        f"{fast.shape}: both need one entry a frame, or slow one a line and fast one a column "
+        f"so that their sizes multiply to {frames}"
+    )
+
+
+def select_frames(
+    scan_shape: tuple[int, ...],
+    *,
+    keep: npt.NDArray[np.bool_] | None,
+    slow_bounds: tuple[int, int | None] | None,
+    fast_bounds: tuple[int, int | None] | None,
+    skip: int,
+    order: npt.NDArray[np.int64] | None,
+) -> npt.NDArray[np.int64]:
+    """Choose the frames of a scan that will be used, and their order.
+
+    Parameters
+    ----------
+    scan_shape : tuple of int
+        ``(K,)`` or ``(A, B)``.
+    keep : ndarray of bool or None
+        True for frames to use, one a frame.
+    slow_bounds, fast_bounds : (first, last + 1) or None
+        Range along the first and the last axis of the scan.
+    skip : int
+        Use every ``skip``-th line and column.
+    order : ndarray of int or None
+        Frames in the order to use them; what it does not name is left out.
+
+    Returns
+    -------
+    (n,) int64
+        Frame numbers, counted in the order of the file.
+    """
+    frames = int(np.prod(scan_shape))
+    wanted = np.zeros(scan_shape, dtype=bool)
+    everything: tuple[int | None, int | None] = (None, None)
+    # A list of frames has one axis only, and the fast one walks along it.
+    ranges = [fast_bounds] if len(scan_shape) == 1 else [slow_bounds, fast_bounds]
+    wanted[tuple(slice(*(r or everything), skip) for r in ranges)] = True
+    if keep is not None:
+        if keep.size != frames:
+            raise DataError(f"framefilter has {keep.size} entries for {frames} frames")
+        wanted &= keep.reshape(scan_shape)
+    if order is None:
+        return np.flatnonzero(wanted)
+    outside = order[(order < 0) | (order >= frames)]
+    if outside.size:
+        raise DataError(
+            f"frameorder.indices names frame {outside[0]}; there are frames 0 to {frames - 1}"
+        )
+    return order[wanted.ravel()[order]]

@@ -1,0 +1,51 @@
+"""Reading single datasets and stretches of frames from HDF5 files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.io import open_h5
+from ptypy.utils.parameters import Param
+
+__all__ = ["dataset_of", "read_dataset", "read_frames"]
+
+
+def dataset_of(file: Any, where: Param, name: str) -> Any:
+    if where.key not in file:
+        raise DataError(
+            f"{name}: {where.file} has no dataset {where.key!r}; at its top it holds "
+            f"{', '.join(sorted(file)) or 'nothing'}"
+        )
+    return file[where.key]
+
+
+def read_dataset(where: Param, name: str) -> Any:
+    """Read the dataset that a group of parameters names."""
+    if where.file is None:
+        raise ParameterError([Fault(f"{name}.file", "None", f"is needed beside key {where.key!r}")])
+    with open_h5(where.file) as file:
+        return dataset_of(file, where, name)[()]
+
+
+def read_frames(
+    dataset: Any, outer: int | None, numbers: npt.NDArray[np.int64]
+) -> npt.NDArray[Any]:
+    """Read frames by number, each stretch of neighbours in one piece."""
+    lead = () if outer is None else (outer,)
+    scan_shape = dataset.shape[len(lead) : -2]
+    line = scan_shape[-1]
+    frames = np.empty((len(numbers), *dataset.shape[-2:]), dtype=dataset.dtype)
+    jumps = (np.diff(numbers) != 1) | (numbers[1:] % line == 0)
+    edges = np.concatenate([[0], np.flatnonzero(jumps) + 1, [len(numbers)]])
+    for start, stop in pairwise(edges):
+        if start == stop:
+            continue
+        *row, column = np.unravel_index(numbers[start], scan_shape)
+        source = (*lead, *(int(r) for r in row), slice(int(column), int(column) + stop - start))
+        dataset.read_direct(frames, np.s_[source], np.s_[start:stop])
+    return frames

@@ -1,0 +1,427 @@
+"""Scans whose frames and positions lie in HDF5 files: the loader most beamlines need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy import defaults_tree
+from ptypy.core.data import PtyScan, register
+from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.experiment._hdf5_layout import pair_positions, select_frames
+from ptypy.experiment._hdf5_read import dataset_of, read_dataset, read_frames
+from ptypy.io import open_h5
+from ptypy.utils.parameters import Param
+from ptypy.utils.verbose import logger
+
+__all__ = ["Hdf5Loader"]
+
+
+@register()
+@defaults_tree.parse_doc("scandata.Hdf5Loader")
+class Hdf5Loader(PtyScan):
+    """Read frames, positions, masks and corrections from HDF5 files.
+
+    Every group of parameters names a ``file`` and, inside it, the ``key`` of a dataset.
+
+    Frames are ``(K, rows, columns)``, or ``(A, B, rows, columns)`` for a raster. Positions are
+    one a frame, or one a line (slow) and one a column (fast). They are multiplied to metres and
+    become ``(slow, fast) = (y, x)``. Corrections follow one another: dark, flat,
+    normalisation, mask, padding.
+
+    Defaults:
+
+    [name]
+    default = 'Hdf5Loader'
+    type = str
+    help = Read frames and positions from HDF5 files
+
+    [intensities.file]
+    default = None
+    type = str
+    help = File that holds the frames
+
+    [intensities.key]
+    default = None
+    type = str
+    help = Dataset of the frames, shape (K, rows, columns) or (A, B, rows, columns)
+
+    [positions.file]
+    default = None
+    type = str
+    help = File that holds the motor positions
+
+    [positions.slow_key]
+    default = None
+    type = str
+    help = Dataset of the slow motor, which becomes y
+
+    [positions.slow_multiplier]
+    default = 1.0
+    type = float
+    help = Factor that turns slow positions into metres, 1e-6 for micrometres
+
+    [positions.slow_index]
+    default = None
+    type = int
+    help = Entry along the first axis of the slow dataset, where several motors share one
+
+    [positions.fast_key]
+    default = None
+    type = str
+    help = Dataset of the fast motor, which becomes x
+
+    [positions.fast_multiplier]
+    default = 1.0
+    type = float
+    help = Factor that turns fast positions into metres, 1e-6 for micrometres
+
+    [positions.fast_index]
+    default = None
+    type = int
+    help = Entry along the first axis of the fast dataset, where several motors share one
+
+    [positions.bounding_box.fast_axis_bounds]
+    default = None
+    type = None, int, tuple, list
+    help = Use only these columns of the scan: first and last + 1, or the first alone
+
+    [positions.bounding_box.slow_axis_bounds]
+    default = None
+    type = None, int, tuple, list
+    help = Use only these lines of the scan: first and last + 1, or the first alone
+
+    [positions.skip]
+    default = 1
+    type = int
+    lowlim = 1
+    help = Use every n-th line and column of the scan
+
+    [mask.file]
+    default = None
+    type = str
+    help = File that holds the mask
+
+    [mask.key]
+    default = None
+    type = str
+    help = Dataset of the mask, non-zero where a pixel may be trusted
+
+    [mask.invert]
+    default = False
+    type = bool
+    help = Set if non-zero marks bad pixels instead, as detectors and CXI files do
+
+    [flatfield.file]
+    default = None
+    type = str
+    help = File that holds the flat field
+
+    [flatfield.key]
+    default = None
+    type = str
+    help = Dataset of the flat field, by which frames are divided
+
+    [darkfield.file]
+    default = None
+    type = str
+    help = File that holds the dark frame
+
+    [darkfield.key]
+    default = None
+    type = str
+    help = Dataset of the dark frame, which is subtracted; what falls below zero becomes zero
+
+    [normalisation.file]
+    default = None
+    type = str
+    help = File that holds a beam monitor
+
+    [normalisation.key]
+    default = None
+    type = str
+    help = Dataset of the beam monitor, one reading a frame
+
+    [normalisation.sigma]
+    default = 3
+    type = int
+    help = Readings further from their mean than this many standard deviations are not believed
+
+    [framefilter.file]
+    default = None
+    type = str
+    help = File that holds a choice of frames
+
+    [framefilter.key]
+    default = None
+    type = str
+    help = Dataset with one entry a frame, non-zero for frames to use
+
+    [recorded_energy.file]
+    default = None
+    type = str
+    help = File that holds the photon energy
+
+    [recorded_energy.key]
+    default = None
+    type = str
+    help = Dataset of the photon energy
+
+    [recorded_energy.multiplier]
+    default = 1.0
+    type = float
+    help = Factor that turns the recorded energy into keV, 1e-3 for eV
+
+    [recorded_energy.offset]
+    default = 0.0
+    type = float
+    help = Added after multiplying [keV]
+
+    [recorded_distance.file]
+    default = None
+    type = str
+    help = File that holds the distance from sample to detector
+
+    [recorded_distance.key]
+    default = None
+    type = str
+    help = Dataset of the distance
+
+    [recorded_distance.multiplier]
+    default = 1.0
+    type = float
+    help = Factor that turns the recorded distance into metres
+
+    [recorded_distance.offset]
+    default = 0.0
+    type = float
+    help = Added after multiplying [m]
+
+    [recorded_psize.file]
+    default = None
+    type = str
+    help = File that holds the size of a detector pixel
+
+    [recorded_psize.key]
+    default = None
+    type = str
+    help = Dataset of the pixel size
+
+    [recorded_psize.multiplier]
+    default = 1.0
+    type = float
+    help = Factor that turns the recorded pixel size into metres
+
+    [shape]
+    default = None
+
+    [outer_index]
+    default = None
+    type = int
+    help = Scan to read, where one dataset holds several along its first axis
+
+    [padding]
+    default = None
+    type = int, tuple, list
+    help = Pixels to add at the top, bottom, left and right of every frame; they are not trusted
+
+    [electron_data]
+    default = False
+    type = bool
+    help = Electron instead of X-ray data; not supported yet
+
+    [frameorder.indices]
+    default = None
+    type = list, ndarray
+    help = Frames to use, in this order
+    """
+
+    def __init__(self, pars: Any = None, **kwargs: Any) -> None:
+        p = self.DEFAULT.copy(99)
+        p.update(pars, in_place_depth=99)
+        p.update(kwargs, in_place_depth=99)
+        _check(p)
+        for name in ("energy", "distance", "psize"):
+            recorded = p[f"recorded_{name}"]
+            if recorded.key is not None:
+                value = np.asarray(read_dataset(recorded, f"recorded_{name}"), dtype=float).mean()
+                p[name] = float(value * recorded.multiplier + recorded.get("offset", 0.0))
+        super().__init__(p)
+
+    def load_positions(self) -> npt.NDArray[np.float64]:
+        """Pair motor readings with frames and choose the frames to use.
+
+        Returns
+        -------
+        (N, 2) float64
+            Positions (y, x) = (slow, fast) [m].
+        """
+        where = self.info.positions
+        axes = []
+        for axis in ("slow", "fast"):
+            source = Param(file=where.file, key=where[f"{axis}_key"])
+            values = np.asarray(read_dataset(source, f"positions.{axis}"), dtype=float)
+            index = where[f"{axis}_index"]
+            values = values if index is None else values[index]
+            axes.append(np.squeeze(values) * where[f"{axis}_multiplier"])
+        slow, fast = (np.atleast_1d(axis) for axis in axes)
+        return pair_positions(self._scan_shape(), slow, fast)[self._frame_numbers()]
+
+    def load_common(self) -> dict[str, Any]:
+        """Read what all frames share: dark, flat, beam monitor, and which frames are used."""
+        info = self.info
+        common: dict[str, Any] = {"frame_numbers": self._frame_numbers()}
+        for name in ("darkfield", "flatfield"):
+            if info[name].key is not None:
+                common[name] = np.squeeze(
+                    np.asarray(read_dataset(info[name], name), dtype=np.float32)
+                )
+        if info.normalisation.key is not None:
+            common["gain"] = self._gain()[common["frame_numbers"]]
+        return common
+
+    def load_weight(self) -> npt.NDArray[np.bool_] | None:
+        """Read the mask, True where a pixel may be trusted; None if there is none."""
+        where = self.info.mask
+        if where.key is None:
+            mask = None if self.info.padding is None else np.ones(self._frame_shape(), dtype=bool)
+        else:
+            stored = np.squeeze(np.asarray(read_dataset(where, "mask"))) != 0
+            mask = ~stored if where.invert else stored
+        return mask if mask is None else np.pad(mask, _edges(self.info.padding))
+
+    def post_initialize(self) -> None:
+        """Hand dark and flat to the preparation, which applies them while it cuts the region."""
+        if "gain" not in self.common:
+            self.dark = self._padded(self.common.get("darkfield"), 0.0)
+            self.flat = self._padded(self.common.get("flatfield"), 1.0)
+
+    def load_block(self, indices: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], None, None]:
+        """Read many frames at once.
+
+        Parameters
+        ----------
+        indices : (n,) int64
+            Scan points.
+
+        Returns
+        -------
+        frames : (n, rows, columns)
+            As they are stored; corrected here only if a beam monitor is used.
+        positions, weights : None
+            `load_positions` and `load_weight` gave them.
+        """
+        numbers = np.asarray(self.common["frame_numbers"])[np.asarray(indices)]
+        with open_h5(self.info.intensities.file) as file:
+            frames = read_frames(file[self.info.intensities.key], self.info.outer_index, numbers)
+        if "gain" in self.common:
+            frames = self._normalise(frames, np.asarray(self.common["gain"])[np.asarray(indices)])
+        if self.info.padding is None:
+            return frames, None, None
+        return np.pad(frames, [(0, 0), *_edges(self.info.padding)]), None, None
+
+    def _normalise(
+        self, frames: npt.NDArray[Any], gain: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        """Correct dark, flat and beam monitor, in this order."""
+        real = frames.astype(np.float32)
+        if "darkfield" in self.common:
+            np.maximum(real - self.common["darkfield"], 0, out=real)
+        if "flatfield" in self.common:
+            real /= self.common["flatfield"]
+        real *= gain[:, None, None].astype(np.float32)
+        return real
+
+    def _padded(self, frame: Any, value: float) -> Any:
+        if frame is None or self.info.padding is None:
+            return frame
+        return np.pad(frame, _edges(self.info.padding), constant_values=value)
+
+    def _dataset_shape(self) -> tuple[int, ...]:
+        """Give the shape of the frame dataset, without the axis that `outer_index` picks from."""
+        where = self.info.intensities
+        with open_h5(where.file) as file:
+            shape = dataset_of(file, where, "intensities").shape
+        shape = shape if self.info.outer_index is None else shape[1:]
+        if len(shape) not in (3, 4):
+            raise DataError(
+                f"{where.file}:{where.key} has shape {shape}; frames have shape "
+                "(K, rows, columns) or (A, B, rows, columns)"
+            )
+        return tuple(int(n) for n in shape)
+
+    def _scan_shape(self) -> tuple[int, ...]:
+        return self._dataset_shape()[:-2]
+
+    def _frame_shape(self) -> tuple[int, ...]:
+        return self._dataset_shape()[-2:]
+
+    def _frame_numbers(self) -> npt.NDArray[np.int64]:
+        info = self.info
+        box = info.positions.bounding_box
+        keep = order = None
+        if info.framefilter.key is not None:
+            keep = np.asarray(read_dataset(info.framefilter, "framefilter")) != 0
+        if info.frameorder.indices is not None:
+            order = np.asarray(info.frameorder.indices, dtype=np.int64)
+        return select_frames(
+            self._scan_shape(),
+            keep=keep,
+            slow_bounds=_bounds(box.slow_axis_bounds),
+            fast_bounds=_bounds(box.fast_axis_bounds),
+            skip=info.positions.skip,
+            order=order,
+        )
+
+    def _gain(self) -> npt.NDArray[np.float64]:
+        """Give the factor of every frame of the file: mean monitor over its own reading."""
+        monitor = np.ravel(
+            np.asarray(read_dataset(self.info.normalisation, "normalisation"), dtype=float)
+        )
+        frames = int(np.prod(self._scan_shape()))
+        if monitor.size != frames:
+            raise DataError(f"normalisation has {monitor.size} readings for {frames} frames")
+        mean, allowed = monitor.mean(), self.info.normalisation.sigma * monitor.std()
+        strange = np.abs(monitor - mean) > allowed
+        if strange.any():
+            logger.warning(
+                "%d of %d beam monitor readings are further than %g from their mean %g: "
+                "these frames are not normalised",
+                strange.sum(), monitor.size, allowed, mean,
+            )  # fmt: skip
+        return np.where(strange, 1.0, mean / np.where(strange, 1.0, monitor))
+
+
+def _check(p: Param) -> None:
+    """Name everything that is missing before a file is opened."""
+    faults = [
+        Fault(f"{group}.{name}", "None", "is needed to find the data")
+        for group, name in (
+            ("intensities", "file"), ("intensities", "key"),
+            ("positions", "file"), ("positions", "slow_key"), ("positions", "fast_key"),
+        )
+        if p[group][name] is None
+    ]  # fmt: skip
+    if p.electron_data:
+        faults.append(Fault("electron_data", "True", "is not supported yet; leave it False"))
+    if faults:
+        raise ParameterError(faults)
+
+
+def _bounds(value: Any) -> tuple[int, int | None] | None:
+    if value is None:
+        return None
+    if np.ndim(value) == 0:
+        return (int(value), None)
+    first, last = value
+    return (first, last)
+
+
+def _edges(padding: Any) -> list[tuple[int, int]]:
+    """Turn (top, bottom, left, right), or one number for all, into pad widths."""
+    if padding is None:
+        return [(0, 0), (0, 0)]
+    top, bottom, left, right = np.broadcast_to(padding, 4).tolist()
+    return [(top, bottom), (left, right)]

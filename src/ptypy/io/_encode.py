@@ -1,0 +1,337 @@
+"""Python values to HDF5: everything is checked before anything is written.
+
+How each type is stored, and the attribute ``type`` that says so, is listed in
+docs/reference/ptyd-format.md; PtyPy 0.9 reads all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.errors import DataError
+from ptypy.utils.parameters import Param
+
+__all__ = ["SLASH", "Branch", "Leaf", "Node", "encode_tree", "write_node"]
+
+SLASH = "_SLASH_"
+"""Stands for '/' in a stored name: a '/' would split it."""
+
+CONTIGUOUS_BELOW = 4096
+"""Arrays smaller than this are not compressed [byte]: HDF5's book-keeping would outweigh them."""
+
+PROBE = 65536
+"""How much of an array is compressed to see whether it is worth it [byte]."""
+
+
+LONGEST = 200
+"""Characters kept of what a value prints as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value that becomes a dataset."""
+
+    kind: str
+    value: Any
+    dtype: Any = None
+    """HDF5 type, where it is not that of ``value``."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """Further attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A value that becomes a group."""
+
+    kind: str
+    members: tuple[tuple[str, Leaf | Branch], ...]
+    """(name before escaping, node)"""
+
+
+Node = Leaf | Branch
+
+
+def encode_tree(content: Mapping[str, Any], unsupported: str = "fail") -> dict[str, Node]:
+    """Encode the entries of a dictionary.
+
+    Parameters
+    ----------
+    content : mapping
+        Names to values; the values may be nested.
+    unsupported : {'fail', 'ignore', 'describe'}
+        What to do with a value that cannot be stored: refuse everything, leave it out, or
+        store what it prints as.
+
+    Raises
+    ------
+    DataError
+        Naming every value that cannot be stored.
+    """
+    encoder = _Encoder(describe=unsupported == "describe")
+    root = encoder.node(content, "")
+    faults = encoder.faults
+    if unsupported != "fail":
+        faults = [fault for fault in faults if fault[1] == CIRCLE]
+    if faults:
+        lines = [f"  {where or '(top)'}: {what}" for where, what in faults]
+        raise DataError("\n".join(["this cannot be stored in HDF5; nothing was written:", *lines]))
+    return dict(root.members) if isinstance(root, Branch) else {}
+
+
+CIRCLE = "contains itself"
+
+
+class _Unstorable(Exception):
+    """Says why a value cannot be stored."""
+
+
+class _Encoder:
+    """Walks through values and collects what is wrong with them."""
+
+    def __init__(self, *, describe: bool = False) -> None:
+        self.faults: list[tuple[str, str]] = []
+        self.describe = describe
+        self._open: set[int] = set()
+
+    def node(self, value: Any, where: str) -> Node | None:
+        """Encode one value; None, and a fault, if it cannot be stored."""
+        try:
+            if isinstance(value, Mapping):
+                return self._mapping(value, where)
+            if isinstance(value, list | tuple):
+                return self._sequence(value, where)
+            return _leaf(value)
+        except _Unstorable as fault:
+            self.faults.append((where, str(fault)))
+            return _string(repr(value)[:LONGEST]) if self.describe else None
+
+    def _sequence(self, value: list[Any] | tuple[Any, ...], where: str) -> Node:
+        word = _word(value)
+        regular = _as_array(value)
+        if regular is None:
+            items = [(f"{i:05d}", item) for i, item in enumerate(value)]
+            return self._branch(word, value, items, where)
+        array, nesting = regular
+        notes = (("nesting", "/".join(nesting)),) if array.ndim > 1 else ()
+        return Leaf(f"array{word}", array, notes=notes)
+
+    def _mapping(self, value: Mapping[Any, Any], where: str) -> Branch:
+        items = []
+        taken: dict[str, str] = {}
+        for key, item in value.items():
+            trouble = _key_trouble(key, taken)
+            if trouble:
+                self.faults.append((where, trouble))
+                continue
+            taken[key.replace("/", SLASH)] = key
+            items.append((key, item))
+        return self._branch("param" if isinstance(value, Param) else "dict", value, items, where)
+
+    def _branch(
+        self, kind: str, value: Any, items: Sequence[tuple[str, Any]], where: str
+    ) -> Branch:
+        if id(value) in self._open:
+            raise _Unstorable(CIRCLE)
+        self._open.add(id(value))
+        members = []
+        for name, item in items:
+            node = self.node(item, f"{where}.{name}" if where else name)
+            if node is not None:
+                members.append((name, node))
+        self._open.discard(id(value))
+        return Branch(kind, tuple(members))
+
+
+def _key_trouble(key: Any, taken: Mapping[str, str]) -> str | None:
+    """Say why a key cannot be a name beside those taken; None if it can."""
+    if not isinstance(key, str):
+        return f"the key {key!r} is a {type(key).__name__}; HDF5 knows names only: use a string"
+    if key in ("", ".") or not _is_storable(key):
+        return f"the key {key!r} cannot be a name in HDF5"
+    if "/" in key and SLASH in key:
+        return f"the key {key!r} holds both '/' and {SLASH!r}, which stands for it"
+    if key.replace("/", SLASH) in taken:
+        return f"the keys {key!r} and {taken[key.replace('/', SLASH)]!r} have one stored name"
+    return None
+
+
+def _leaf(value: Any) -> Leaf:
+    for types, encode in LEAVES:
+        if isinstance(value, types):
+            return encode(value)
+    raise _Unstorable(
+        f"a {type(value).__name__} has no form in HDF5; use numbers, strings, arrays, lists, "
+        "tuples and dictionaries"
+    )
+
+
+def _string(value: Any) -> Leaf:
+    text = str(value)
+    _check_text(text)
+    return Leaf("string", text, h5py.string_dtype())
+
+
+def _octets(value: bytes | bytearray) -> Leaf:
+    raw = bytes(value)
+    if not raw:
+        return Leaf("scalar", raw, h5py.string_dtype("ascii"))
+    # A fixed-length string loses NULs at its end; opaque bytes do not.
+    return Leaf("scalar", np.void(raw) if raw.endswith(b"\0") else np.bytes_(raw))
+
+
+def _number(value: Any) -> Leaf:
+    if isinstance(value, np.generic):
+        _check_dtype(value.dtype)
+        return Leaf("scalar", value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not -(2**63) <= value < 2**64:
+            raise _Unstorable(
+                f"an integer of {value.bit_length()} bit; HDF5 has 64: store it as a string"
+            )
+        return Leaf("scalar", np.int64(value) if value < 2**63 else np.uint64(value))
+    # Through the plain type: a subclass of float is stored as the number it is.
+    plain = next(kind for kind in (bool, float, complex) if isinstance(value, kind))
+    return Leaf("scalar", np.asarray(plain(value))[()])
+
+
+def _array(value: npt.NDArray[Any]) -> Leaf:
+    if isinstance(value, np.ma.MaskedArray):
+        raise _Unstorable("a masked array; store its `data` and its `mask`")
+    if value.dtype.kind not in "OU":
+        _check_dtype(value.dtype)
+        return Leaf("array", np.asarray(value))
+    for item in value.flat:
+        if not isinstance(item, str):
+            raise _Unstorable(
+                "an array of objects; make it an array of numbers, or a list (arrays of "
+                "different shapes in a list are fine)"
+            )
+        _check_text(item)
+    notes = (("dtype", value.dtype.str),) if value.dtype.kind == "U" else ()
+    return Leaf("array", value.astype(object), h5py.string_dtype(), notes)
+
+
+# The first that fits: np.str_ is a str, np.bytes_ is bytes, np.float64 is a float, and so on.
+LEAVES: tuple[tuple[Any, Callable[[Any], Leaf]], ...] = (
+    (type(None), lambda _: Leaf("None", np.zeros(1))),
+    ((str, os.PathLike, type), _string),
+    ((bytes, bytearray), _octets),
+    (np.void, lambda record: _array(np.asarray(record))),
+    ((bool, int, float, complex, np.generic), _number),
+    (np.ndarray, _array),
+)
+
+
+def _check_text(text: str) -> None:
+    if not _is_storable(text):
+        raise _Unstorable("HDF5 cannot hold a string with a NUL or with half a character")
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _check_dtype(dtype: np.dtype[Any]) -> None:
+    """Refuse array types that HDF5 has no form for, also as part of a record."""
+    if dtype.subdtype is not None:
+        _check_dtype(dtype.subdtype[0])
+    elif dtype.fields is not None:
+        for field in dtype.fields.values():
+            _check_dtype(field[0])
+    elif dtype.kind in "mM":
+        raise _Unstorable("times have no form in HDF5; store them as strings or as seconds")
+    elif dtype.kind not in "biufcSV" or not dtype.itemsize:
+        raise _Unstorable(f"values of type {dtype} have no form in HDF5")
+
+
+def _word(value: list[Any] | tuple[Any, ...]) -> str:
+    return "tuple" if isinstance(value, tuple) else "list"
+
+
+def _as_array(
+    value: list[Any] | tuple[Any, ...],
+) -> tuple[npt.NDArray[Any], tuple[str, ...]] | None:
+    """Make one array of a list of numbers, of arrays, or of lists of these, where that is exact.
+
+    Returns
+    -------
+    array, nesting
+        The containers, 'list' or 'tuple', from the outermost inwards. None if members differ.
+    """
+    first = value[0] if value else None
+    if any(type(item) is not type(first) for item in value):
+        return None
+    if isinstance(first, np.ndarray):
+        return _stacked(value, (_word(value),)) if first.ndim else None
+    if isinstance(first, list | tuple):
+        inner = [_as_array(item) for item in value]
+        nestings = {None if item is None else item[1] for item in inner}
+        if len(nestings) != 1 or None in nestings:
+            return None
+        arrays = [item[0] for item in inner if item is not None]
+        return _stacked(arrays, (_word(value), *(nestings.pop() or ())))
+    if not isinstance(first, bool | int | float | complex | np.number | np.bool_):
+        return None
+    array = np.array(value)
+    # Integers of mixed size and sign become floats or objects, and lose digits.
+    wanted = "iu" if type(first) is int else "biufc"
+    return (array, (_word(value),)) if array.dtype.kind in wanted else None
+
+
+def _stacked(
+    arrays: Sequence[npt.NDArray[Any]], nesting: tuple[str, ...]
+) -> tuple[npt.NDArray[Any], tuple[str, ...]] | None:
+    shapes = {(array.shape, array.dtype, type(array)) for array in arrays}
+    if len(shapes) != 1 or arrays[0].dtype.kind not in "biufc" or type(arrays[0]) is not np.ndarray:
+        return None
+    return np.stack(arrays), nesting
+
+
+def write_node(group: Any, name: str, node: Node) -> None:
+    """Write a node under a name of a group. The name is used as it is, '/' included."""
+    if isinstance(node, Branch):
+        made = group.create_group(name)
+        for key, member in node.members:
+            stored = key.replace("/", SLASH)
+            write_node(made, stored, member)
+            if stored != key:
+                made[stored].attrs["escaped"] = "1"
+    else:
+        made = group.create_dataset(name, data=node.value, dtype=node.dtype, **_filters(node.value))
+        for note, text in node.notes:
+            made.attrs[note] = text
+    made.attrs["type"] = node.kind
+
+
+def _filters(value: Any) -> dict[str, Any]:
+    """Choose filters that every HDF5 library has; none where they do not pay.
+
+    gzip 1 after byte shuffling is as small as gzip 4 without, and two to three times as fast
+    (docs/explanations/decisions/0005-ptyd-compression.md).
+    """
+    if not isinstance(value, np.ndarray) or value.ndim == 0 or value.dtype.kind not in "biufcS":
+        return {}
+    if value.nbytes < CONTIGUOUS_BELOW or not _shrinks(value):
+        return {}
+    return {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+def _shrinks(value: npt.NDArray[Any]) -> bool:
+    """Try a sample: reconstructions are noise in most of their bits and hardly shrink."""
+    count = max(1, PROBE // value.itemsize)
+    start = max(0, (value.size - count) // 2)
+    sample = value.reshape(-1)[start : start + count]
+    shuffled = np.frombuffer(sample.tobytes(), np.uint8).reshape(-1, value.itemsize).T.tobytes()
+    return len(zlib.compress(shuffled, 1)) < 0.7 * len(shuffled)

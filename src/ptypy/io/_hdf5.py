@@ -1,0 +1,179 @@
+"""Open HDF5 files, and replace them whole; say clearly why a file cannot be opened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+
+from ptypy.errors import FormatError
+
+__all__ = ["ASIDE", "arriving", "open_h5", "read_trouble", "replacing", "stamp"]
+
+ASIDE = ".writing"
+"""Name at the top of a file under which an entry is written before it is moved into place."""
+
+PATIENCE = 10.0
+"""How long to wait for a file that another process has locked [s]."""
+
+PAUSE = 0.02
+"""Between two attempts to open a locked file [s]; a chunk takes about as long to write."""
+
+
+@contextlib.contextmanager
+def open_h5(
+    path: str | Path, mode: Literal["r", "r+", "a"] = "r", *, patience: float = PATIENCE
+) -> Iterator[Any]:
+    """Open an HDF5 file, with the filters of hdf5plugin at hand.
+
+    Parameters
+    ----------
+    path : path
+    mode : {'r', 'r+', 'a'}
+        Read, change, or change and create if it is not there.
+    patience : float
+        How long to wait while another process has the file open [s].
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, locked, cut short, or not HDF5.
+    """
+    # Registers bitshuffle, blosc, zstd and others with HDF5, without which most detector files
+    # cannot be read. Frames in plain HDF5 are readable where it is not installed.
+    with contextlib.suppress(ImportError):
+        import hdf5plugin  # noqa: F401
+    with _open(Path(path), mode, patience) as file:
+        yield file
+
+
+def _open(path: Path, mode: str, patience: float) -> Any:
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            return h5py.File(path, mode)
+        except BlockingIOError as error:
+            if time.monotonic() > give_up:
+                raise FormatError(
+                    f"{path}: another process has had this file open for {patience:g} s; "
+                    "close it there, or wait"
+                ) from error
+            time.sleep(PAUSE)
+        except OSError as error:
+            raise FormatError(f"{path}: {_why(path, error)}") from error
+
+
+def _why(path: Path, error: OSError) -> str:
+    """Say in words why HDF5 did not open a file, and what to do."""
+    text = str(error)
+    ends = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", text)
+    again = "a copy or a writer was interrupted; copy it or write it again"
+    if not path.exists():
+        text = f"there is no such file; check the path (the working directory is {Path.cwd()})"
+    elif path.is_dir():
+        text = "is a directory; give the path of a file in it"
+    elif isinstance(error, PermissionError):
+        text = "permission denied"
+    elif ends:
+        text = f"the file is cut short, {ends[1]} of {ends[2]} bytes are there: {again}"
+    elif path.stat().st_size == 0:
+        text = f"the file is empty: {again}"
+    elif "signature not found" in text:
+        text = "is not an HDF5 file"
+    return text
+
+
+def read_trouble(path: str | Path, where: str, error: Exception) -> FormatError:
+    """Describe an entry that is listed in a file but cannot be read."""
+    text = str(error)
+    if "filter" in text:
+        remedy = "it is compressed in a way that needs a plugin: `pip install -U hdf5plugin`"
+    else:
+        remedy = "the file is damaged here; copy it or write it again"
+    return FormatError(f"{path}: {where} cannot be read ({text}); {remedy}")
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path, *, keep_old: bool = False) -> Iterator[Any]:
+    """Write a whole HDF5 file so that it is there completely, or not at all.
+
+    It is written beside its place and then renamed. An exception, or the death of the process,
+    leaves what was there before.
+
+    Parameters
+    ----------
+    path : path
+        Directories that are missing are made.
+    keep_old : bool
+        Keep a file that is there as ``path + '.old'`` (an older one of these is replaced).
+
+    Yields
+    ------
+    h5py.File
+        Empty, open for writing.
+
+    Raises
+    ------
+    FormatError
+        If nothing can be written there.
+    """
+    # A link to a file stays a link: what it points to is replaced.
+    target = Path(os.path.realpath(path))
+    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with _create(target, aside) as file:
+            yield file
+        if target.exists():
+            shutil.copymode(target, aside)
+            if keep_old:
+                target.replace(f"{target}.old")
+        aside.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def _create(target: Path, aside: Path) -> Any:
+    if target.is_dir():
+        raise FormatError(f"{target}: is a directory; give the path of a file in it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return h5py.File(aside, "x")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FormatError(f"{target}: cannot be written: {reason}") from error
+
+
+@contextlib.contextmanager
+def arriving(file: Any) -> Iterator[Any]:
+    """Give a group in which entries are prepared before they are moved into their place.
+
+    Whatever is left in it at the end is removed, so an error leaves nothing half-written.
+    """
+    file.pop(ASIDE, None)
+    try:
+        yield file.create_group(ASIDE)
+    finally:
+        file.pop(ASIDE, None)
+
+
+def stamp(file: Any, version: str) -> None:
+    """Note in the attributes of a file when it was made and last changed."""
+    now = time.asctime()
+    if "ctime" not in file.attrs:
+        file.attrs["h5rw_version"] = version
+        file.attrs["ctime"] = now
+    file.attrs["mtime"] = now

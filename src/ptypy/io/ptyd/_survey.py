@@ -1,0 +1,282 @@
+"""Look through a .ptyd file: which chunks there are, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.errors import FormatError
+from ptypy.io._decode import Decoder
+from ptypy.io._hdf5 import open_h5
+from ptypy.io.ptyd._entries import (
+    common_mask,
+    entry,
+    indices_of,
+    plain_meta,
+    positions_of,
+    resolve_link,
+)
+
+__all__ = ["ChunkInfo", "Survey", "survey", "validate"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkInfo:
+    """Frames that were written together."""
+
+    number: int
+    """The number in its name."""
+    frames: int
+    """How many frames it holds."""
+    shape: tuple[int, int]
+    """Height and width of a frame [px]."""
+    dtype: np.dtype[Any]
+    """Of the stored counts."""
+    has_positions: bool
+    weights_kind: Literal["frame", "common", "none"]
+    """Weights of its own for every frame; one mask for all of them; or nothing masked."""
+    indices: npt.NDArray[np.int64]
+    """Scan-point index of every frame, shape (frames,)."""
+    file: Path
+    """Where it is stored: the file itself, or one that it links to."""
+    group: str
+    """The group in that file."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a .ptyd file holds."""
+
+    path: Path
+    chunks: list[ChunkInfo] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+    common: npt.NDArray[Any] | None = None
+    """The mask that holds where a chunk has no weights of its own, (H, W)."""
+    faults: list[str] = field(default_factory=list)
+    """What would make the data wrong."""
+    remarks: list[str] = field(default_factory=list)
+    """What is missing or odd, but can be made good by parameters."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return sum(chunk.frames for chunk in self.chunks)
+
+    def raise_faults(self) -> None:
+        """Raise FormatError if there are faults, with all of them."""
+        if len(self.faults) == 1:
+            raise FormatError(f"{self.path}: {self.faults[0]}")
+        if self.faults:
+            lines = "\n".join(f"  {fault}" for fault in self.faults)
+            raise FormatError(f"{self.path} has {len(self.faults)} faults\n{lines}")
+
+
+def survey(path: Path, known: Sequence[ChunkInfo] = ()) -> Survey:
+    """Look through a file.
+
+    Parameters
+    ----------
+    path : Path
+    known : sequence of ChunkInfo
+        Chunks seen before: they keep their places, and are not looked at again.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be opened or is not of this format at all.
+    """
+    found = Survey(path, chunks=list(known))
+    with open_h5(path) as file:
+        if not isinstance(file.get("chunks"), h5py.Group):
+            raise FormatError(
+                f"{path}: has no group 'chunks', so it is not a prepared scan (.ptyd); it holds "
+                f"{', '.join(file) or 'nothing'}. Frames belong in chunks/0/data, positions in "
+                "chunks/0/positions, energy, distance and psize in meta"
+            )
+        found.common = common_mask(file)
+        if isinstance(file.get("meta"), h5py.Group):
+            found.meta, faults = plain_meta(Decoder(path).decode(file["meta"]))
+            found.faults += faults
+        _add_chunks(found, file)
+    if not known or len(found.chunks) > len(known):
+        _compare_chunks(found)
+    _compare_meta(found)
+    return found
+
+
+def validate(path: str | Path) -> list[str]:
+    """Say in words what is missing from a .ptyd file, or does not fit.
+
+    Returns
+    -------
+    list of str
+        Empty if all is well. What would make data wrong comes first; `PtydReader` refuses
+        files with such faults.
+    """
+    try:
+        found = survey(Path(path))
+    except FormatError as error:
+        return [str(error)]
+    return found.faults + found.remarks
+
+
+def _add_chunks(found: Survey, file: Any) -> None:
+    numbers: dict[int, str] = {}
+    for name in file["chunks"]:
+        if not name.isdecimal():
+            found.faults.append(f"chunks/{name}: chunks are numbered: 0, 1, 2, ...")
+        elif int(name) in numbers:
+            found.faults.append(f"chunks/{name}: is there twice, also as {numbers[int(name)]}")
+        else:
+            numbers[int(name)] = name
+    gone = {chunk.number for chunk in found.chunks} - numbers.keys()
+    if gone:
+        raise FormatError(
+            f"{found.path}: chunk {min(gone)} is no longer there: the file was written anew; "
+            "open it again"
+        )
+    seen = {chunk.number for chunk in found.chunks}
+    for number, name in sorted(numbers.items()):
+        if number in seen:
+            continue
+        try:
+            with _group_of(found.path, file, name) as (place, group):
+                found.chunks.append(_look_at(number, place, group, found))
+        except (FormatError, ValueError) as error:
+            found.faults.append(f"chunks/{name}: {error}")
+
+
+@contextmanager
+def _group_of(path: Path, file: Any, name: str) -> Iterator[tuple[Path, Any]]:
+    """Open a chunk, in this file or in the one it links to."""
+    link = file["chunks"].get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        target = resolve_link(path, link)
+        with open_h5(target) as part:
+            if link.path not in part:
+                raise FormatError(f"links to {target}:{link.path}, which is not there")
+            yield target, part[link.path]
+    else:
+        yield path, Decoder(path).member(file["chunks"], name)
+
+
+def _look_at(number: int, place: Path, group: Any, found: Survey) -> ChunkInfo:
+    """Look at one chunk.
+
+    Raises
+    ------
+    ValueError
+        If it is not usable, with the reasons.
+    """
+    data = entry(group, "data") if isinstance(group, h5py.Group) else None
+    if not isinstance(data, h5py.Dataset):
+        raise ValueError("has no dataset 'data' with frames in it")
+    if data.ndim != 3 or data.dtype.kind not in "biuf":
+        raise ValueError(
+            f"`data` is {data.dtype} of shape {data.shape}; it should be numbers of shape "
+            "(frames, height, width), also for a single frame"
+        )
+    frames, shape = data.shape[0], (data.shape[1], data.shape[2])
+    positions = positions_of(group, place)
+    if positions is not None and len(positions) != frames:
+        raise ValueError(f"{len(positions)} positions for {frames} frames")
+    indices = indices_of(group, place)
+    if indices is None:
+        first = max((int(chunk.indices.max()) + 1 for chunk in found.chunks), default=0)
+        indices = np.arange(first, first + frames)
+    if len(indices) != frames:
+        raise ValueError(f"{len(indices)} indices for {frames} frames")
+    return ChunkInfo(
+        number=number,
+        frames=frames,
+        shape=shape,
+        dtype=data.dtype,
+        has_positions=positions is not None,
+        weights_kind=_weights_kind(group, frames, shape, found.common),
+        indices=indices,
+        file=place,
+        group=group.name,
+    )
+
+
+def _weights_kind(
+    group: Any, frames: int, shape: tuple[int, int], common: npt.NDArray[Any] | None
+) -> Literal["frame", "common", "none"]:
+    weights = entry(group, "weights")
+    if weights is None:
+        if common is None:
+            return "none"
+        if common.shape != shape:
+            raise ValueError(f"frames of shape {shape}, but the common mask has {common.shape}")
+        return "common"
+    given = weights.shape if isinstance(weights, h5py.Dataset) else ()
+    if given == (frames, *shape):
+        return "frame"
+    if given in (shape, (1, *shape)):
+        return "common"
+    raise ValueError(
+        f"`weights` have shape {given}; they should have {(frames, *shape)}, one for every frame, "
+        f"or {shape}, one for all"
+    )
+
+
+def _compare_chunks(found: Survey) -> None:
+    if not found.chunks:
+        if not found.faults:
+            found.remarks.append("there are no frames in it (yet)")
+        return
+    first = found.chunks[0]
+    for chunk in found.chunks[1:]:
+        if chunk.shape != first.shape:
+            found.faults.append(
+                f"chunks/{chunk.number}: frames of shape {chunk.shape}, but those of "
+                f"chunks/{first.number} have {first.shape}"
+            )
+        if chunk.has_positions != first.has_positions:
+            with_, without = (chunk, first) if chunk.has_positions else (first, chunk)
+            found.faults.append(
+                f"chunks/{without.number}: has no positions, but chunks/{with_.number} has; "
+                "give them for all frames or for none"
+            )
+    values, counts = np.unique(
+        np.concatenate([chunk.indices for chunk in found.chunks]), return_counts=True
+    )
+    twice = values[counts > 1]
+    if twice.size:
+        some = ", ".join(str(index) for index in twice[:5]) + (", ..." if twice.size > 5 else "")
+        found.faults.append(
+            f"indices {some} stand at more than one frame; number the frames through, or leave "
+            "`indices` out"
+        )
+    if not first.has_positions:
+        found.remarks.append("there are no positions; they must be given as `positions_theory`")
+
+
+def _compare_meta(found: Survey) -> None:
+    for name, unit in (("energy", "keV"), ("distance", "m"), ("psize", "m")):
+        if name not in found.meta:
+            found.remarks.append(f"meta/{name} [{unit}] is missing; it must be given as parameter")
+    if not found.chunks:
+        return
+    expected = found.meta.get("num_frames")
+    if expected is not None and expected > found.frames:
+        found.remarks.append(
+            f"meta/num_frames is {expected}, and {found.frames} are there: the scan is going on, "
+            "or was interrupted"
+        )
+    shape = found.chunks[0].shape
+    given = found.meta.get("shape")
+    if given is not None and not isinstance(given, str) and not np.all(np.equal(given, shape)):
+        found.remarks.append(f"meta/shape is {given}, but frames have {shape}; theirs holds")
+    center = found.meta.get("center")
+    if center is not None and not isinstance(center, str):
+        inside = np.logical_and(np.greater(center, 0), np.less(center, shape))
+        if not np.all(inside):
+            found.remarks.append(f"meta/center {center} lies outside of frames of {shape} px")

@@ -1,0 +1,89 @@
+"""EPIE: frame after frame, in an order that is random and yet the same each time."""
+
+import numpy as np
+import pytest
+
+from ptypy.diagnose import compare_objects
+from ptypy.engines import find_engine
+from ptypy.errors import ParameterError
+
+
+def test_epie_brings_the_residual_down_and_finds_the_object(known):
+    run = known(probe=False).run("EPIE", numiter=200)
+    residuals = [entry.residual for entry in run.history]
+    assert residuals[-1] < 0.02 * residuals[0]
+    assert compare_objects(run.window(), run.truth.obj, run.seen()).error < 0.05
+
+
+def test_the_same_script_gives_the_same_image(known):
+    one, other = (known(probe=False).run("EPIE", numiter=3) for _ in range(2))
+    np.testing.assert_array_equal(one.obj.data, other.obj.data)
+
+
+def test_another_label_draws_another_order(known):
+    one = known(probe=False).run("EPIE", "engine00", numiter=1)
+    other = known(probe=False).run("EPIE", "engine01", numiter=1)
+    assert not np.array_equal(one.obj.data, other.obj.data)
+
+
+def test_how_frames_are_split_into_blocks_does_not_matter(known):
+    whole = known(frames_per_block=1000).run("EPIE", numiter=3)
+    parts = known(frames_per_block=10).run("EPIE", numiter=3)
+    np.testing.assert_array_equal(parts.obj.data, whole.obj.data)
+    np.testing.assert_array_equal(parts.history[-1].error, whole.history[-1].error)
+
+
+def test_alpha_is_the_step_of_the_object_and_beta_that_of_the_probe(known):
+    """PtyPy 0.9 documented this, and did the opposite."""
+    run = known(probe=False)
+    obj, probe = run.obj.data.copy(), run.probe.data.copy()
+    run.run("EPIE", "a", numiter=1, alpha=0.0, probe_support=None)
+    np.testing.assert_array_equal(run.obj.data, obj)
+    assert not np.array_equal(run.probe.data, probe)
+
+    run = known(probe=False).run("EPIE", "b", numiter=1, beta=0.0, probe_support=None)
+    np.testing.assert_allclose(run.probe.data, probe, rtol=1e-5)
+    assert not np.array_equal(run.obj.data, obj)
+
+
+def test_the_probe_rests_until_probe_update_start(known):
+    run = known(probe=False)
+    before = run.probe.data.copy()
+    run.run("EPIE", numiter=2, probe_update_start=2, probe_support=None)
+    np.testing.assert_allclose(run.probe.data, before, rtol=1e-5)
+
+
+def test_the_true_solution_stays_where_it_is(known):
+    run = known(obj=True).run("EPIE", numiter=5)
+    assert run.object_error() < 1e-4
+
+
+def test_the_norm_of_the_whole_object_makes_smaller_steps_of_the_probe(known):
+    """Its brightest pixel is at least that of any view."""
+
+    def moved(**options):
+        run = known(probe=False)
+        run.obj.data[0, :20, :20] = 3.0
+        before = run.probe.data.copy()
+        run.run("EPIE", numiter=1, alpha=0.0, probe_support=None, **options)
+        return np.linalg.norm(run.probe.data - before)
+
+    assert moved(object_norm_is_global=True) < moved()
+
+
+@pytest.mark.mpi
+def test_several_processes_are_refused_before_anything_is_loaded(mpirun):
+    done = mpirun(
+        "from ptypy.core.ptycho import check, Ptycho\n"
+        "from ptypy.utils import Param\n"
+        "p = Ptycho.DEFAULT.copy(99)\n"
+        "p.engines = Param(e=Param(name='EPIE'))\n"
+        "check(p, needs_scans=False)\n"
+    )
+    assert done.returncode != 0
+    assert "cannot share its frames among processes" in done.stderr + done.stdout
+
+
+def test_its_old_name_leads_to_its_name():
+    with pytest.raises(ParameterError, match="did you mean `EPIE`"):
+        find_engine("ePIE")
