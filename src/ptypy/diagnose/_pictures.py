@@ -47,7 +47,7 @@ def _scale_bar(axis: Any, width: int, pixel: float) -> None:
     axis.plot([x0, x0 + fraction], [y0, y0], transform=axis.transAxes, color=INK, lw=3)
     text = f"{length * 1e9:g} nm" if length < 1e-6 else f"{length * 1e6:g} µm"
     axis.text(
-        x0 + fraction / 2, y0 + 0.02, text, transform=axis.transAxes, ha="center", va="bottom",
+        x0 + fraction / 2, y0 + 0.03, text, transform=axis.transAxes, ha="center", va="bottom",
         color=INK, fontsize=10, bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def draw_object(
     resolution : float
         Edge of a pixel [m].
     weight : (Y, X) or None
-        Where the beam was. The picture is cut to it and its grey values are set by it.
+        Where the beam was: non-zero where the object is known. The rest is left blank.
 
     Returns
     -------
@@ -91,7 +91,8 @@ def draw_object(
     images = ((phase, "Phase [rad]", "bone"), (np.abs(obj), "Amplitude", "gray"))
     for axis, (image, title, colours) in zip(axes, images, strict=True):
         low, high = np.percentile(image[seen], (0.5, 99.5))
-        shown = axis.imshow(image[cut], cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+        known = np.ma.masked_where(~seen, image)[cut]
+        shown = axis.imshow(known, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
         figure.colorbar(shown, ax=axis, shrink=0.85)
         _plain(axis, title)
         _scale_bar(axis, columns[-1] + 1 - columns[0], resolution)
