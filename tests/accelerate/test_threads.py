@@ -99,6 +99,16 @@ def test_a_number_of_threads_that_is_none_is_refused(monkeypatch, value):
         default_threads()
 
 
+@pytest.mark.parametrize("name", ["MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE"])
+def test_processes_of_one_job_share_the_processors_of_a_machine(monkeypatch, name):
+    monkeypatch.delenv("PTYPY_NUM_THREADS", raising=False)
+    alone = default_threads()
+    monkeypatch.setenv(name, str(alone))
+    assert default_threads() == 1
+    monkeypatch.setenv(name, str(100 * alone))
+    assert default_threads() == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no processor affinity here")
 def test_a_process_bound_to_one_processor_uses_one_thread(monkeypatch):
     monkeypatch.delenv("PTYPY_NUM_THREADS", raising=False)

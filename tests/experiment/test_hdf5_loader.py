@@ -87,6 +87,16 @@ def test_the_beam_monitor_takes_out_what_the_source_did(files):
     np.testing.assert_allclose(data[:, 3, 3], expected, rtol=1e-5)
 
 
+def test_a_dead_pixel_of_the_flat_field_is_not_trusted(files):
+    with h5py.File(files, "a") as file:
+        file["flat"][4, 6] = 0
+    for more in ({}, {"normalisation": Param(file=files, key="monitor")}):
+        data, mask, *_ = load(files, flatfield=Param(file=files, key="flat"), **more)
+        assert not mask[:, 2, 2].any()
+        assert mask[:, 3:, 3:].all()
+        assert np.isfinite(data).all()
+
+
 def test_recorded_geometry_wins_over_defaults(files):
     *_, common = load(files, recorded_energy=Param(file=files, key="energy", multiplier=1e-3))
     assert common.energy == pytest.approx(8.8)

@@ -38,10 +38,10 @@ def add_to_object(
     """Add conj(P) psi and |P|^2 of one strip to three planes."""
     for i in range(height):
         p, w, at = probe + i * ROW, wave + i * ROW, sums + i * row
-        fetch(w + AHEAD)
-        fetch(w + AHEAD + VECTOR)
         re, im, power = load(at), load(at + plane), load(at + 2 * plane)
         for m in range(modes):
+            fetch(w + m * mode_bytes + AHEAD)
+            fetch(w + m * mode_bytes + AHEAD + VECTOR)
             a, b = load(p + m * mode_bytes), load(p + m * mode_bytes + VECTOR)
             x, y = load(w + m * mode_bytes), load(w + m * mode_bytes + VECTOR)
             re, im = re + (a * x + b * y), im + (a * y - b * x)
@@ -92,11 +92,11 @@ def add_to_probe(
     """Add |O|^2 and, for every mode, conj(O) psi of one strip to 1 + 2 M vectors a row."""
     for i in range(height):
         o, w, at = obj + i * row, wave + i * ROW, sums + i * (1 + 2 * modes) * VECTOR
-        fetch(w + AHEAD)
-        fetch(w + AHEAD + VECTOR)
         a, b = load(o), load(o + plane)
         store(at, load(at) + (a * a + b * b))
         for m in range(modes):
+            fetch(w + m * mode_bytes + AHEAD)
+            fetch(w + m * mode_bytes + AHEAD + VECTOR)
             t = at + (1 + 2 * m) * VECTOR
             x, y = load(w + m * mode_bytes), load(w + m * mode_bytes + VECTOR)
             store(t, load(t) + (a * x + b * y))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ptypy.errors import ParameterError
+from ptypy.utils.processors import count_processors
 
 __all__ = ["count_threads", "default_threads", "run_ranges"]
 
@@ -23,22 +24,9 @@ _pool_size = 0
 def default_threads() -> int:
     """Give the number of threads that kernels use if nothing else is asked for.
 
-    The environment variable ``PTYPY_NUM_THREADS`` decides; without it, the number of
-    processors that this process may run on.
-
-    Raises
-    ------
-    ParameterError
-        If ``PTYPY_NUM_THREADS`` is not a positive integer.
+    See `ptypy.utils.processors.count_processors`.
     """
-    asked = os.environ.get("PTYPY_NUM_THREADS", "").strip()
-    if asked:
-        if asked.isdecimal() and int(asked) > 0:
-            return int(asked)
-        raise ParameterError(f"PTYPY_NUM_THREADS is {asked!r}; it must be a positive integer")
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+    return count_processors()
 
 
 def count_threads(threads: int | None, frames: int) -> int:

@@ -101,7 +101,7 @@ def _prepare(beamtime: Any, raw: dict[str, Path], dfile: Path, report: Report) -
     )  # fmt: skip
     scan.initialize()
     prepared: list[tuple[int, float]] = []
-    with Progress(beamtime.frames, "prepared", "frames") as progress:
+    with Progress(beamtime.frames, "prepared", "frames", force=True) as progress:
         while True:
             start = time.perf_counter()
             package = scan.auto(CHUNK)
@@ -122,7 +122,7 @@ def _reconstruct(directory: Path, beamtime: Any, iterations: int) -> Any:
     """Reconstruct from the .ptyd file alone."""
     from ptypy.core import Ptycho
 
-    p = Param(verbose_level="WARNING", run="demo")
+    p = Param(verbose_level="INFO", run="demo")
     p.io = Param(home=str(directory), rfile="%(run)s_%(engine)s_%(iterations)04d.ptyr")
     p.io.autosave = Param(active=False)
     p.io.autoplot = Param(active=False)

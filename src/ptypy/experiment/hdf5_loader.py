@@ -207,7 +207,7 @@ class Hdf5Loader(PtyScan):
     [recorded_psize.key]
     default = None
     type = str
-    help = Dataset of the pixel size
+    help = Dataset of the pixel size: one number, or (y, x)
 
     [recorded_psize.multiplier]
     default = 1.0
@@ -246,8 +246,10 @@ class Hdf5Loader(PtyScan):
         for name in ("energy", "distance", "psize"):
             recorded = p[f"recorded_{name}"]
             if recorded.key is not None:
-                value = np.asarray(read_dataset(recorded, f"recorded_{name}"), dtype=float).mean()
-                p[name] = float(value * recorded.multiplier + recorded.get("offset", 0.0))
+                stored = np.ravel(read_dataset(recorded, f"recorded_{name}")).astype(float)
+                values = stored * recorded.multiplier + recorded.get("offset", 0.0)
+                pair = name == "psize" and values.size == 2
+                p[name] = tuple(values.tolist()) if pair else float(values.mean())
         super().__init__(p)
 
     def load_positions(self) -> npt.NDArray[np.float64]:
@@ -294,9 +296,9 @@ class Hdf5Loader(PtyScan):
 
     def post_initialize(self) -> None:
         """Hand dark and flat to the preparation, which applies them while it cuts the region."""
+        self.flat = self._padded(self.common.get("flatfield"), 1.0)
         if "gain" not in self.common:
             self.dark = self._padded(self.common.get("darkfield"), 0.0)
-            self.flat = self._padded(self.common.get("flatfield"), 1.0)
 
     def load_block(self, indices: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], None, None]:
         """Read many frames at once.
@@ -309,7 +311,7 @@ class Hdf5Loader(PtyScan):
         Returns
         -------
         frames : (n, rows, columns)
-            As they are stored; corrected here only if a beam monitor is used.
+            As they are stored; dark is corrected here only if a beam monitor is used.
         positions, weights : None
             `load_positions` and `load_weight` gave them.
         """
@@ -325,12 +327,10 @@ class Hdf5Loader(PtyScan):
     def _normalise(
         self, frames: npt.NDArray[Any], gain: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float32]:
-        """Correct dark, flat and beam monitor, in this order."""
+        """Correct dark and beam monitor; the flat field, a factor too, is left to `PtyScan`."""
         real = frames.astype(np.float32)
         if "darkfield" in self.common:
             np.maximum(real - self.common["darkfield"], 0, out=real)
-        if "flatfield" in self.common:
-            real /= self.common["flatfield"]
         real *= gain[:, None, None].astype(np.float32)
         return real
 

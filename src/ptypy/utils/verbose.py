@@ -317,7 +317,7 @@ class Progress:
             parts += ["/", str(self.total)]
         parts.append(self.unit)
         if rate > 0:
-            parts.append(f"({rate:.3g}/s)")
+            parts.append(f"({rate:.0f}/s)" if rate >= 100 else f"({rate:.3g}/s)")
         if self.total and 0 < self.done < self.total:
             parts.append(f"{(self.total - self.done) / rate:.0f} s left")
         parts.append(self.note)

@@ -7,7 +7,6 @@ field makes them real.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from ptypy.core.data._plan import Plan
 from ptypy.errors import DataError
+from ptypy.utils.processors import count_processors
 
 __all__ = [
     "Correction",
@@ -238,7 +238,7 @@ def _runs(part: Stack, out: Array) -> list[tuple[Array, Array]]:
 def _spread(work: Callable[[Stack, slice], None], frames: Stack, threads: int | None) -> None:
     """Let threads work on contiguous parts of the frames."""
     count = len(frames)
-    workers = max(1, min(_processors() if threads is None else threads, count))
+    workers = max(1, min(count_processors() if threads is None else threads, count))
     edges = [count * k // workers for k in range(workers + 1)]
     parts = [slice(first, last) for first, last in pairwise(edges)]
     if workers == 1:
@@ -247,17 +247,6 @@ def _spread(work: Callable[[Stack, slice], None], frames: Stack, threads: int | 
     with ThreadPoolExecutor(workers) as pool:
         for job in [pool.submit(work, frames[part], part) for part in parts]:
             job.result()
-
-
-def _processors() -> int:
-    """Count the processors this process may use, shared among the processes of the job."""
-    from ptypy.utils import parallel
-
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this operating system
-        available = os.cpu_count() or 1
-    return max(1, available // parallel.size)
 
 
 def _by(shape: Sequence[int]) -> str:

@@ -135,6 +135,16 @@ class Stages(ScanHooks):
         self.frames_accessible = max(count, 0)
         return max(count, 0), bool(ends)
 
+    def _warn_of_invented_positions(self) -> None:
+        """Say loudly, once, that real frames got the positions of the base class."""
+        invented = self._theory is None and not self._overrides("load_positions")
+        real = self._overrides("load") or self._overrides("load_block")
+        if invented and real and self.chunknum == 0:
+            logger.warning(
+                "NOBODY GAVE POSITIONS: frame k is put at (k, k + 1) m, a placeholder. Return "
+                "positions from `load_positions` (N, 2) [m], or frame by frame from `load`."
+            )
+
     def _prepare(self, slots: list[int], dealt: list[list[int]]) -> Chunk:
         """Load and prepare frames; nothing of the scan changes unless all of it succeeds."""
         mine = [slots[place] for place in dealt[parallel.rank]]
@@ -222,6 +232,7 @@ class Stages(ScanHooks):
             )
         else:
             positions = table[labels]
+            self._warn_of_invented_positions()
         strange = np.flatnonzero(~np.isfinite(positions).all(axis=1))
         if strange.size:
             raise DataError(f"the position of frame {labels[strange[0]]} is not a finite number")
