@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError
 
-__all__ = ["pair_positions", "select_frames"]
+__all__ = ["pair_positions", "read_bounds", "read_edges", "select_frames"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,3 +95,21 @@ def select_frames(
             f"frameorder.indices names frame {outside[0]}; there are frames 0 to {frames - 1}"
         )
     return order[wanted.ravel()[order]]
+
+
+def read_bounds(value: Any) -> tuple[int, int | None] | None:
+    """Read a range: (first, last + 1), or the first alone."""
+    if value is None:
+        return None
+    if np.ndim(value) == 0:
+        return (int(value), None)
+    first, last = value
+    return (first, last)
+
+
+def read_edges(padding: Any) -> list[tuple[int, int]]:
+    """Turn (top, bottom, left, right), or one number for all, into pad widths."""
+    if padding is None:
+        return [(0, 0), (0, 0)]
+    top, bottom, left, right = np.broadcast_to(padding, 4).tolist()
+    return [(top, bottom), (left, right)]

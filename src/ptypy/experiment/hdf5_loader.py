@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
 from ptypy.errors import DataError, Fault, ParameterError
-from ptypy.experiment._hdf5_layout import pair_positions, select_frames
+from ptypy.experiment._hdf5_layout import pair_positions, read_bounds, read_edges, select_frames
 from ptypy.experiment._hdf5_read import dataset_of, read_dataset, read_frames
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
@@ -292,7 +292,7 @@ class Hdf5Loader(PtyScan):
         else:
             stored = np.squeeze(np.asarray(read_dataset(where, "mask"))) != 0
             mask = ~stored if where.invert else stored
-        return mask if mask is None else np.pad(mask, _edges(self.info.padding))
+        return mask if mask is None else np.pad(mask, read_edges(self.info.padding))
 
     def post_initialize(self) -> None:
         """Hand dark and flat to the preparation, which applies them while it cuts the region."""
@@ -322,7 +322,7 @@ class Hdf5Loader(PtyScan):
             frames = self._normalise(frames, np.asarray(self.common["gain"])[np.asarray(indices)])
         if self.info.padding is None:
             return frames, None, None
-        return np.pad(frames, [(0, 0), *_edges(self.info.padding)]), None, None
+        return np.pad(frames, [(0, 0), *read_edges(self.info.padding)]), None, None
 
     def _normalise(
         self, frames: npt.NDArray[Any], gain: npt.NDArray[np.float64]
@@ -337,7 +337,7 @@ class Hdf5Loader(PtyScan):
     def _padded(self, frame: Any, value: float) -> Any:
         if frame is None or self.info.padding is None:
             return frame
-        return np.pad(frame, _edges(self.info.padding), constant_values=value)
+        return np.pad(frame, read_edges(self.info.padding), constant_values=value)
 
     def _dataset_shape(self) -> tuple[int, ...]:
         """Give the shape of the frame dataset, without the axis that `outer_index` picks from."""
@@ -369,8 +369,8 @@ class Hdf5Loader(PtyScan):
         return select_frames(
             self._scan_shape(),
             keep=keep,
-            slow_bounds=_bounds(box.slow_axis_bounds),
-            fast_bounds=_bounds(box.fast_axis_bounds),
+            slow_bounds=read_bounds(box.slow_axis_bounds),
+            fast_bounds=read_bounds(box.fast_axis_bounds),
             skip=info.positions.skip,
             order=order,
         )
@@ -408,20 +408,3 @@ def _check(p: Param) -> None:
         faults.append(Fault("electron_data", "True", "is not supported yet; leave it False"))
     if faults:
         raise ParameterError(faults)
-
-
-def _bounds(value: Any) -> tuple[int, int | None] | None:
-    if value is None:
-        return None
-    if np.ndim(value) == 0:
-        return (int(value), None)
-    first, last = value
-    return (first, last)
-
-
-def _edges(padding: Any) -> list[tuple[int, int]]:
-    """Turn (top, bottom, left, right), or one number for all, into pad widths."""
-    if padding is None:
-        return [(0, 0), (0, 0)]
-    top, bottom, left, right = np.broadcast_to(padding, 4).tolist()
-    return [(top, bottom), (left, right)]
