@@ -58,7 +58,6 @@ def test_plausible_values_are_accepted(good):
         ({"save": "apend", "dfile": "x.ptyd"}, "did you mean 'append'"),
         ({"save": "extlink", "dfile": "x.ptyd"}, "'append'"),
         ({"save": "link", "dfile": "x.ptyd", "chunk_format": ".chunk"}, "chunk_format"),
-        ({"save": "merge", "dfile": "x.ptyd"}, "'append' saves everything in one file"),
         ({"save": "append"}, "dfile"),
         ({"load_parallel": "dat"}, "did you mean `data`"),
         ({"orientation": 8}, "0 … 7"),

@@ -10,6 +10,7 @@ from ptypy.core.data._chunk import CODES, EOS, WAIT, Chunk
 from ptypy.core.data._ptyd import PtydScan
 from ptypy.core.data._registry import PTYSCANS, find_scan, register
 from ptypy.core.data._scan import PtyScan
+from ptypy.core.data._source import spell_out
 from ptypy.core.data._synthetic import MoonFlowerScan, QuickScan
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "QuickScan",
     "find_scan",
     "register",
+    "spell_out",
 ]
 
 PTYD: Final[dict[str, dict[str, Any]]] = {"chunks": {}, "meta": {}, "info": {}}

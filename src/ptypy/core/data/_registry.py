@@ -12,7 +12,7 @@ from ptypy.errors import Fault, ParameterError
 if TYPE_CHECKING:
     from ptypy.core.data._scan import PtyScan
 
-__all__ = ["PTYSCANS", "find_scan", "register"]
+__all__ = ["PTYSCANS", "find_scan", "known_scans", "register"]
 
 Class = TypeVar("Class", bound=type)
 
@@ -57,11 +57,7 @@ def find_scan(name: str) -> type[PtyScan]:
     ParameterError
         If there is none; it names the one most like it.
     """
-    known = _known()
-    if name not in known:
-        # The tree knows which modules of ours declare loaders, and imports them when asked.
-        defaults_tree.get(f"scandata.{name}")
-        known = _known()
+    known = known_scans(name)
     if name in known:
         return known[name]
     lowered = {label.lower(): label for label in known}
@@ -69,6 +65,16 @@ def find_scan(name: str) -> type[PtyScan]:
     hint = f"did you mean `{lowered[close[0]]}`?" if close else f"known: {', '.join(sorted(known))}"
     remedy = f"is no scan class that has been imported; {hint}"
     raise ParameterError([Fault("data.name", repr(name), remedy)])
+
+
+def known_scans(wanted: str) -> dict[str, type[PtyScan]]:
+    """Give all scan classes by name; if ``wanted`` is not among them, import all of ours first."""
+    known = _known()
+    if wanted not in known:
+        # The tree knows which modules of ours declare loaders, and imports them when asked.
+        defaults_tree.get(f"scandata.{wanted}")
+        known = _known()
+    return known
 
 
 def _known() -> dict[str, type[PtyScan]]:

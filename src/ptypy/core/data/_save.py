@@ -33,10 +33,13 @@ class Recorder:
     chunk_format : str or None
         None: chunks are written into the file. Else every chunk becomes a file, whose name is
         ``path`` and this with the number of the chunk put in, and the file links to it.
+    merges : bool
+        In the end make one chunk of all.
     """
 
-    def __init__(self, path: str, chunk_format: str | None = None) -> None:
+    def __init__(self, path: str, chunk_format: str | None = None, *, merges: bool = False) -> None:
         self.path = path
+        self.merges = merges
         self.chunk_format = chunk_format
         self._exists = False
 
@@ -92,6 +95,8 @@ class Recorder:
         if parallel.master:
             ptyd.write_meta(self.path, _storable_meta(meta, unknown))
             ptyd.write_info(self.path, _storable(info))
+            if self.merges:
+                ptyd.merge_chunks(self.path)
 
 
 def _storable_meta(meta: Mapping[str, Any], unknown: Sequence[str]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class PtyScan(Stages):
      - ``None``: they are not saved
      - ``'append'``: every chunk is added to the file ``dfile``
      - ``'link'``: every chunk becomes a file beside ``dfile``, which links to it
-     - ``'merge'``: all frames become one chunk **[planned]** <newline>
+     - ``'merge'``: as ``'append'``; when the scan has ended, all frames become one chunk <newline>
      An older file of the same name is kept with the ending ``.old``.
     userlevel = 1
 
@@ -318,7 +318,7 @@ class PtyScan(Stages):
         if self.save is not None:
             self.dfile = str(self.info.dfile) if self.dfile is None else self.dfile
             links = self.info.chunk_format if self.save == "link" else None
-            self._recorder = Recorder(self.dfile, links)
+            self._recorder = Recorder(self.dfile, links, merges=self.save == "merge")
         self.is_initialized = True
 
     def auto(self, frames: int | None = None) -> Param | str:

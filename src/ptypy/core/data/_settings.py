@@ -18,7 +18,7 @@ __all__ = ["Settings", "read_settings", "validate"]
 
 MIDDLES = ("fftshift", "geometric")
 """Names a centre may have."""
-SAVE_MODES = ("append", "link")
+SAVE_MODES = ("append", "link", "merge")
 """Ways of saving that work."""
 
 
@@ -149,13 +149,10 @@ def _numbers_unpacked(info: Mapping[str, Any]) -> Param:
 def _saving(info: Mapping[str, Any]) -> list[Fault]:
     save, dfile = info["save"], info["dfile"]
     faults = []
-    if save == "merge":
-        remedy = "is not there yet; 'append' saves everything in one file, chunk by chunk"
-        faults.append(Fault("save", repr(save), remedy))
-    elif save is not None and save not in SAVE_MODES:
+    if save is not None and save not in SAVE_MODES:
         close = difflib.get_close_matches(str(save).lower(), SAVE_MODES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
-        faults.append(Fault("save", repr(save), f"is not None, 'append' or 'link'{hint}"))
+        faults.append(Fault("save", repr(save), f"is not None, 'append', 'link' or 'merge'{hint}"))
     if save == "link" and not _numbers_chunks(info["chunk_format"]):
         remedy = "must hold one place for the number of the chunk, such as '.chunk%02d'"
         faults.append(Fault("chunk_format", repr(info["chunk_format"]), remedy))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ptypy import defaults_tree
 from ptypy.core.classes import Base, Container
+from ptypy.core.data import spell_out
 from ptypy.core.manager import ModelManager
 from ptypy.core.paths import Paths
 from ptypy.core.ptycho import _interaction  # noqa: F401  (declares the parameters of that name)
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05
 """Time between two looks for frames that have not arrived [s]."""
+
+
+def _spell_out_sources(p: Param) -> None:
+    """Let scans choose their loader by ``data.source``, too; see `spell_out`."""
+    for label, scan in (p.get("scans") or {}).items():
+        if isinstance(scan, Param) and "data" in scan:
+            try:
+                scan.data = spell_out(scan.data)
+            except ParameterError as error:
+                faults = [f._replace(path=f"scans.{label}.{f.path}") for f in error.faults]
+                raise ParameterError(faults) from None
 
 
 @defaults_tree.parse_doc("ptycho")
@@ -91,6 +103,7 @@ class Ptycho(Base, PtychoParameters):
         self.p: Param = self.DEFAULT.copy(99)
         self.p.update(asParam(pars or {}), in_place_depth=99)
         self.p.update(asParam(kwargs), in_place_depth=99)
+        _spell_out_sources(self.p)
         check(self.p, needs_scans=level >= 2)
         verbose.set_level(self.p.verbose_level)
         self.data_type: str = self.p.data_type

@@ -3,6 +3,7 @@
 PtyPy 0.9 reads what is written here, and its files, and files written by hand, are read here.
 """
 
+from ptypy.io.ptyd._merge import merge_chunks
 from ptypy.io.ptyd._read import Block, PtydReader
 from ptypy.io.ptyd._survey import ChunkInfo, validate
 from ptypy.io.ptyd._write import append_chunk, create, write_info, write_meta
@@ -13,6 +14,7 @@ __all__ = [
     "PtydReader",
     "append_chunk",
     "create",
+    "merge_chunks",
     "validate",
     "write_info",
     "write_meta",

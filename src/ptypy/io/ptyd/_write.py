@@ -18,7 +18,7 @@ from ptypy.io._hdf5 import arriving, open_h5, replacing, stamp
 from ptypy.io.h5rw import h5options
 from ptypy.io.ptyd._entries import WEIGHT2D, common_mask, entry, resolve_link
 
-__all__ = ["append_chunk", "create", "write_info", "write_meta"]
+__all__ = ["append_chunk", "create", "dress_chunk", "new_array", "write_info", "write_meta"]
 
 GZIP: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 """Filters that every HDF5 library has, and that PtyPy 0.9 reads without plugins."""
@@ -292,10 +292,15 @@ def _write_frames(
 ) -> None:
     _write_array(group, "data", frames.data, filters)
     _write_array(group, "indices", frames.indices, {})
-    group["indices"].attrs["type"] = "arraylist"
     if frames.positions is not None:
         _write_array(group, "positions", frames.positions, {})
     _write_array(group, "weights", weights, GZIP)
+    dress_chunk(group)
+
+
+def dress_chunk(group: Any) -> None:
+    """Say in the attributes of a complete chunk what PtyPy 0.9 and viewers want to know."""
+    group["indices"].attrs["type"] = "arraylist"
     group["data"].attrs["interpretation"] = "image"
     group.attrs["NX_class"] = "NXdata"
     group.attrs["signal"] = "data"
@@ -304,13 +309,25 @@ def _write_frames(
         group.attrs["type"] = "dict"
 
 
-def _write_array(group: Any, name: str, array: npt.NDArray[Any], filters: dict[str, Any]) -> None:
-    options = dict(filters) if array.size else {}
+def new_array(
+    group: Any,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    filters: Mapping[str, Any] | None = None,
+) -> Any:
+    """Make a dataset for an entry of a chunk; filters act if there is something to filter."""
+    options = dict(filters or {}) if all(shape) else {}
     if options:
-        frame = array[0].nbytes
-        options["chunks"] = (max(1, min(len(array), GROUP_BYTES // frame)), *array.shape[1:])
-    dataset = group.create_dataset(name, array.shape, array.dtype, **options)
+        frame = int(np.prod(shape[1:])) * dtype.itemsize
+        options["chunks"] = (max(1, min(shape[0], GROUP_BYTES // frame)), *shape[1:])
+    dataset = group.create_dataset(name, shape, dtype, **options)
     dataset.attrs["type"] = "array"
+    return dataset
+
+
+def _write_array(group: Any, name: str, array: npt.NDArray[Any], filters: dict[str, Any]) -> None:
+    dataset = new_array(group, name, array.shape, array.dtype, filters)
     # In parts: a mask that is broadcast to every frame would be copied out as a whole.
     step = max(1, PART_BYTES // max(1, array.itemsize * array[:1].size))
     for start in range(0, len(array), step):

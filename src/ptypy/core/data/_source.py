@@ -1,0 +1,72 @@
+"""The specification's way of choosing a loader: ``source`` and ``recipe``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ptypy.core.data._ptyd import PtydScan
+from ptypy.core.data._registry import find_scan, known_scans
+from ptypy.errors import Fault, ParameterError
+from ptypy.utils.parameters import Param
+
+__all__ = ["spell_out"]
+
+PREPARED = (".ptyd", ".h5", ".hdf5")
+"""Endings of what `source` takes for a file of prepared frames even if it is not there."""
+
+
+def spell_out(data: Any) -> Any:
+    """Turn ``source`` and ``recipe`` of a scan's data into ``name`` and parameters.
+
+    ``source`` may be
+
+    * the name of a loader, in any case and with or without ``Scan`` at its end (``'numpy'`` is
+      ``NumpyScan``); ``recipe`` holds the parameters that are its own;
+    * the path of a ``.ptyd`` file, from which frames may be prepared further;
+    * ``'file'``: read what an earlier run saved as ``dfile``. Everything else may stay as it was
+      for that run, and is ignored, so that this one word is all that changes in a script.
+
+    Parameters
+    ----------
+    data : mapping
+        ``scans.<label>.data``. What names no ``source`` is given back as it is.
+
+    Raises
+    ------
+    ParameterError
+        If ``source`` is none of these.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("source"), str):
+        return data
+    source, name = data["source"], data.get("name")
+    if source == "file":
+        return Param({key: value for key, value in data.items() if key in PtydScan.DEFAULT}) | {
+            "name": "PtydScan"
+        }
+    if name is not None:
+        return data
+    rest = {key: value for key, value in data.items() if key not in ("source", "recipe", "name")}
+    if source.lower().endswith(PREPARED) or Path(source).is_file():
+        return Param(rest, name="PtydScan", source=source)
+    recipe = data.get("recipe") or {}
+    if not isinstance(recipe, Mapping):
+        fault = Fault("data.recipe", repr(recipe), "is to be the loader's own parameters, a dict")
+        raise ParameterError([fault])
+    return Param(rest | dict(recipe), name=_loader(source))
+
+
+def _loader(source: str) -> str:
+    """Find the loader that a source means."""
+    wanted = source.lower()
+    labels = {label.lower(): label for label in known_scans(source)}
+    for candidate in (wanted, f"{wanted}scan", f"{wanted}loader"):
+        if candidate in labels:
+            return labels[candidate]
+    try:
+        find_scan(source)
+    except ParameterError as error:
+        remedy = f"{error.faults[0].remedy}; a file of prepared frames ends with .ptyd"
+        raise ParameterError([Fault("data.source", repr(source), remedy)]) from None
+    return source
