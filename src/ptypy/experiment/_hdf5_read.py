@@ -12,7 +12,7 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
 
-__all__ = ["dataset_of", "read_dataset", "read_frames"]
+__all__ = ["dataset_of", "read_dataset", "read_frames", "require_sources"]
 
 
 def dataset_of(file: Any, where: Param, name: str) -> Any:
@@ -49,3 +49,19 @@ def read_frames(
         source = (*lead, *(int(r) for r in row), slice(int(column), int(column) + stop - start))
         dataset.read_direct(frames, np.s_[source], np.s_[start:stop])
     return frames
+
+
+def require_sources(p: Param) -> None:
+    """Name everything that is missing before a file is opened."""
+    faults = [
+        Fault(f"{group}.{name}", "None", "is needed to find the data")
+        for group, name in (
+            ("intensities", "file"), ("intensities", "key"),
+            ("positions", "file"), ("positions", "slow_key"), ("positions", "fast_key"),
+        )
+        if p[group][name] is None
+    ]  # fmt: skip
+    if p.electron_data:
+        faults.append(Fault("electron_data", "True", "is not supported yet; leave it False"))
+    if faults:
+        raise ParameterError(faults)

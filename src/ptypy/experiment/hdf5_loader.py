@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
-from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.errors import DataError
 from ptypy.experiment._hdf5_layout import pair_positions, read_bounds, read_edges, select_frames
-from ptypy.experiment._hdf5_read import dataset_of, read_dataset, read_frames
+from ptypy.experiment._hdf5_read import dataset_of, read_dataset, read_frames, require_sources
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger
@@ -242,7 +242,7 @@ class Hdf5Loader(PtyScan):
         p = self.DEFAULT.copy(99)
         p.update(pars, in_place_depth=99)
         p.update(kwargs, in_place_depth=99)
-        _check(p)
+        require_sources(p)
         for name in ("energy", "distance", "psize"):
             recorded = p[f"recorded_{name}"]
             if recorded.key is not None:
@@ -392,19 +392,3 @@ class Hdf5Loader(PtyScan):
                 strange.sum(), monitor.size, allowed, mean,
             )  # fmt: skip
         return np.where(strange, 1.0, mean / np.where(strange, 1.0, monitor))
-
-
-def _check(p: Param) -> None:
-    """Name everything that is missing before a file is opened."""
-    faults = [
-        Fault(f"{group}.{name}", "None", "is needed to find the data")
-        for group, name in (
-            ("intensities", "file"), ("intensities", "key"),
-            ("positions", "file"), ("positions", "slow_key"), ("positions", "fast_key"),
-        )
-        if p[group][name] is None
-    ]  # fmt: skip
-    if p.electron_data:
-        faults.append(Fault("electron_data", "True", "is not supported yet; leave it False"))
-    if faults:
-        raise ParameterError(faults)

@@ -271,18 +271,6 @@ class PtyScan(Stages):
         if p.add_poisson_noise and not self.SIMULATED:
             logger.warning("`add_poisson_noise` is for simulated scans: measured frames stay as is")
 
-    @property
-    def region(self) -> tuple[int, int, int, int] | None:
-        """Part of a raw frame that is used: (top, left, rows, columns) [px]; may reach beyond it.
-
-        None until the first frames were prepared. The optical axis is its middle,
-        ``top + rows // 2`` and ``left + columns // 2``.
-        """
-        if self._pipeline is None:
-            return None
-        plan = self._pipeline.plan
-        return plan.top, plan.left, *plan.region
-
     def initialize(self) -> None:
         """Open the scan: call the hooks that run once, and share what they found.
 

@@ -74,6 +74,18 @@ class Stages(ScanHooks):
     def abort(self, value: bool) -> None:
         self._flags[2] = int(value)
 
+    @property
+    def region(self) -> tuple[int, int, int, int] | None:
+        """Part of a raw frame that is used: (top, left, rows, columns) [px]; may reach beyond it.
+
+        None until the first frames were prepared. The optical axis is its middle,
+        ``top + rows // 2`` and ``left + columns // 2``.
+        """
+        if self._pipeline is None:
+            return None
+        plan = self._pipeline.plan
+        return plan.top, plan.left, *plan.region
+
     def _call_hooks(self) -> dict[str, Any]:
         """Call the hooks that read what all frames share, and see that it has the right form."""
         positions, weight = self.load_positions(), self.load_weight()
