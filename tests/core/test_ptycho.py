@@ -20,7 +20,6 @@ from ptypy.errors import DataError, FormatError, ParameterError
 def tree(tmp_path, monkeypatch):
     """A tree of parameters as scripts for PtyPy 0.9 write it, small; files go to tmp_path."""
     monkeypatch.chdir(tmp_path)
-    np.random.seed(5)  # noqa: NPY002  (MoonFlowerScan draws its photons from there)
     p = u.Param()
     p.run = "moon"
     p.frames_per_block = 20

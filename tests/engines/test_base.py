@@ -1,12 +1,14 @@
 """What every engine has in common: its name, its parameters, what it notes."""
 
 import logging
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from ptypy import defaults_tree
-from ptypy.core.manager import Vanilla
+from ptypy.core import Ptycho
+from ptypy.core.manager import Full, Vanilla
 from ptypy.engines import ENGINES, BaseEngine, find_engine, register
 from ptypy.errors import ParameterError
 from ptypy.utils import Param
@@ -161,3 +163,56 @@ if parallel.master:
     one, two = (np.load(tmp_path / f"found{n}.npz") for n in (1, 2))
     np.testing.assert_allclose(two["residual"], one["residual"], rtol=1e-3)
     np.testing.assert_allclose(two["error"], one["error"], rtol=1e-2)
+
+
+# --------------------------------------------------- engines that users wrote for PtyPy 0.9
+
+
+def test_an_engine_written_on_views_and_pods_meets_every_frame(tmp_path, own_engine):
+    """As the tutorial of PtyPy has them: no use of blocks, error metrics a view."""
+    met = []
+
+    @own_engine()
+    class Steepest(BaseEngine):
+        """Step along the gradient.
+
+        Defaults:
+
+        [name]
+        default = Steepest
+        type = str
+        help =
+        """
+
+        SUPPORTED_MODELS: ClassVar = [Full]
+
+        def __init__(self, ptycho, pars=None):
+            super().__init__(ptycho, pars)
+            ptycho.citations.add_article(author="A. Nonymous", journal="J. Tests", year=2020)
+
+        def engine_prepare(self):
+            pass
+
+        def engine_iterate(self, num):
+            errors = {}
+            for name, view in self.di.views.items():
+                for pod in view.pods.values():
+                    met.append(name)
+                    wave = pod.fw(pod.probe * pod.object)
+                    errors[name] = np.array([np.mean((abs(wave) - np.sqrt(pod.diff)) ** 2), 0, 0])
+                    fitted = pod.bw(wave * np.sqrt(pod.diff) / (abs(wave) + 1e-9))
+                    step = pod.probe.conj() / abs(pod.probe).max() ** 2
+                    pod.object += step * (fitted - pod.probe * pod.object)
+            return errors
+
+    p = Param(io=Param(home=str(tmp_path), autosave=Param(active=False)))
+    p.scans = Param(MF=Param(name="Full"))
+    p.scans.MF.data = Param(name="MoonFlowerScan", shape=32, num_frames=20)
+    p.engines = Param(mine=Param(name="Steepest", numiter=4))
+    P = Ptycho(p, level=2)
+    P.run()
+    frames = len(P.diff.views)
+    assert len(met) == 4 * frames
+    errors = [entry["error"][0] for entry in P.runtime.iter_info]
+    assert errors[-1] < errors[0]
+    assert P.citations == ["A. Nonymous, J. Tests (2020)"]

@@ -40,5 +40,7 @@ def test_bounds_filter_skip_and_order_choose_the_frames_they_name():
     keep = np.array([1, 0, 1, 1, 1, 1], bool)
     order = np.array([5, 1, 0])
     assert select_frames((6,), **{**everything, "keep": keep, "order": order}).tolist() == [5, 0]
+    with pytest.raises(DataError, match="lines of a raster"):
+        select_frames((6,), **{**everything, "slow_bounds": (1, 3)})
     with pytest.raises(DataError, match="frame 9"):
         select_frames((6,), **{**everything, "order": np.array([9])})

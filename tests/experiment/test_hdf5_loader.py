@@ -109,14 +109,21 @@ def test_padding_enlarges_the_frame_with_untrusted_pixels(files):
     assert mask[:, 2:-2].all()
 
 
-def test_a_choice_of_lines_leaves_the_others_out(files):
+@pytest.mark.parametrize("key", ["list", "raster"])
+def test_a_choice_of_lines_leaves_the_others_out(files, key):
     data, _, positions, _ = load(
         files,
-        intensities=Param(key="raster"),
+        intensities=Param(key=key),
         positions=Param(bounding_box=Param(slow_axis_bounds=(1, 2))),
     )
     np.testing.assert_array_equal(data[:, 0, 0], [109, 110, 111, 112])
     np.testing.assert_allclose(positions[:, 0], 2e-6)
+
+
+@pytest.mark.parametrize("key", ["list", "raster"])
+def test_every_second_line_and_column_of_a_raster_is_kept(files, key):
+    data, *_ = load(files, intensities=Param(key=key), positions=Param(skip=2))
+    np.testing.assert_array_equal(data[:, 0, 0], [105, 107, 113, 115])
 
 
 def test_all_missing_parameters_are_named_at_once():

@@ -136,6 +136,11 @@ class BaseEngine:
         return self.ptycho.mask
 
     @property
+    def pods(self) -> dict[str, Any]:
+        """What joins a frame with its probe and object, by ID; made when first asked for."""
+        return self.ptycho.pods
+
+    @property
     def name(self) -> str:
         """Name that the script gave the engine, such as ``DM`` or ``DM_cupy``."""
         return str(self.p.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from ptypy.engines._blocks import (
 from ptypy.engines._constraints import clip_modulus, smooth
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
+from ptypy.errors import Fault
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
@@ -143,6 +146,18 @@ class ProjectionEngine(BlockEngine):
     doc = Costs one Fourier transform of every frame.
     userlevel = 2
     """
+
+    @classmethod
+    def list_unsupported(cls, pars: Mapping[str, Any]) -> list[Fault]:
+        """Refuse limits that are none, beside what `BaseEngine` refuses."""
+        faults = super().list_unsupported(pars)
+        limits, bound = pars.get("clip_object"), pars.get("fourier_power_bound")
+        if limits is not None and not _is_range(limits):
+            remedy = "is to be (smallest, largest) modulus, the first not above the second"
+            faults.append(Fault("clip_object", repr(limits), remedy))
+        if isinstance(bound, int | float) and bound < 0:
+            faults.append(Fault("fourier_power_bound", repr(bound), "is below zero"))
+        return faults
 
     def coefficients(self) -> Coefficients:
         """Give the row of the table that makes this algorithm. Override me."""
@@ -293,6 +308,14 @@ class ProjectionEngine(BlockEngine):
             self.confine_probe(illumination)
             change = max(change, _relative_change(old, probe))
         return change
+
+
+def _is_range(limits: Any) -> bool:
+    """Say whether something is a pair of numbers, neither negative, in ascending order."""
+    if not isinstance(limits, Sequence | np.ndarray) or len(limits) != 2:
+        return False
+    low, high = limits
+    return all(isinstance(n, numbers.Real) for n in limits) and 0 <= low <= high
 
 
 @register()

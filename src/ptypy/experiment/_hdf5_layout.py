@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ptypy.errors import DataError
 
-__all__ = ["pair_positions", "read_bounds", "read_edges", "select_frames"]
+__all__ = ["pair_positions", "raster_shape", "read_bounds", "read_edges", "select_frames"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,6 +48,30 @@ def pair_positions(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> F
     )
 
 
+def raster_shape(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> tuple[int, ...]:
+    """Give lines and columns of a scan whose frames are one list, where positions tell them.
+
+    Parameters
+    ----------
+    scan_shape : tuple of int
+        ``(K,)`` or ``(A, B)``.
+    slow, fast : ndarray
+        Readings of the two motors, as in `pair_positions`.
+
+    Returns
+    -------
+    tuple of int
+        ``(A, B)`` if the frames form a raster, else ``(K,)``.
+    """
+    if len(scan_shape) == 1:
+        if slow.ndim == 2 and slow.shape == fast.shape and slow.size == scan_shape[0]:
+            return slow.shape
+        by_axis = slow.ndim == fast.ndim == 1 and slow.shape != scan_shape
+        if by_axis and slow.size * fast.size == scan_shape[0]:
+            return slow.size, fast.size
+    return scan_shape
+
+
 def select_frames(
     scan_shape: tuple[int, ...],
     *,
@@ -62,7 +86,7 @@ def select_frames(
     Parameters
     ----------
     scan_shape : tuple of int
-        ``(K,)`` or ``(A, B)``.
+        ``(K,)`` or ``(A, B)``, see `raster_shape`.
     keep : ndarray of bool or None
         True for frames to use, one a frame.
     slow_bounds, fast_bounds : (first, last + 1) or None
@@ -78,6 +102,11 @@ def select_frames(
         Frame numbers, counted in the order of the file.
     """
     frames = int(np.prod(scan_shape))
+    if len(scan_shape) == 1 and slow_bounds is not None:
+        raise DataError(
+            "slow_axis_bounds choose lines of a raster, but the frames are a plain list: choose "
+            "by fast_axis_bounds, framefilter or frameorder"
+        )
     wanted = np.zeros(scan_shape, dtype=bool)
     everything: tuple[int | None, int | None] = (None, None)
     # A list of frames has one axis only, and the fast one walks along it.

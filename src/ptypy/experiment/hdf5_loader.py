@@ -10,7 +10,13 @@ import numpy.typing as npt
 from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
 from ptypy.errors import DataError
-from ptypy.experiment._hdf5_layout import pair_positions, read_bounds, read_edges, select_frames
+from ptypy.experiment._hdf5_layout import (
+    pair_positions,
+    raster_shape,
+    read_bounds,
+    read_edges,
+    select_frames,
+)
 from ptypy.experiment._hdf5_read import dataset_of, read_dataset, read_frames, require_sources
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
@@ -260,15 +266,7 @@ class Hdf5Loader(PtyScan):
         (N, 2) float64
             Positions (y, x) = (slow, fast) [m].
         """
-        where = self.info.positions
-        axes = []
-        for axis in ("slow", "fast"):
-            source = Param(file=where.file, key=where[f"{axis}_key"])
-            values = np.asarray(read_dataset(source, f"positions.{axis}"), dtype=float)
-            index = where[f"{axis}_index"]
-            values = values if index is None else values[index]
-            axes.append(np.squeeze(values) * where[f"{axis}_multiplier"])
-        slow, fast = (np.atleast_1d(axis) for axis in axes)
+        slow, fast = self._motors()
         return pair_positions(self._scan_shape(), slow, fast)[self._frame_numbers()]
 
     def load_common(self) -> dict[str, Any]:
@@ -358,6 +356,18 @@ class Hdf5Loader(PtyScan):
     def _frame_shape(self) -> tuple[int, ...]:
         return self._dataset_shape()[-2:]
 
+    def _motors(self) -> list[npt.NDArray[np.float64]]:
+        """Read the slow and the fast motor [m]."""
+        where = self.info.positions
+        axes = []
+        for axis in ("slow", "fast"):
+            source = Param(file=where.file, key=where[f"{axis}_key"])
+            values = np.asarray(read_dataset(source, f"positions.{axis}"), dtype=float)
+            index = where[f"{axis}_index"]
+            values = values if index is None else values[index]
+            axes.append(np.atleast_1d(np.squeeze(values) * where[f"{axis}_multiplier"]))
+        return axes
+
     def _frame_numbers(self) -> npt.NDArray[np.int64]:
         info = self.info
         box = info.positions.bounding_box
@@ -367,7 +377,7 @@ class Hdf5Loader(PtyScan):
         if info.frameorder.indices is not None:
             order = np.asarray(info.frameorder.indices, dtype=np.int64)
         return select_frames(
-            self._scan_shape(),
+            raster_shape(self._scan_shape(), *self._motors()),
             keep=keep,
             slow_bounds=read_bounds(box.slow_axis_bounds),
             fast_bounds=read_bounds(box.fast_axis_bounds),

@@ -34,13 +34,20 @@ class Container:
         Name, by custom starting with C: ``'Cprobe'``.
     data_type : str or dtype
         ``'complex'``, ``'real'``, or a numpy dtype such as ``bool``.
+    distribution : {'cloned', 'scattered'}
+        Whether every process holds all of it or a part; for the record.
     """
 
     def __init__(
-        self, owner: Any = None, ID: str | None = None, data_type: npt.DTypeLike = "complex"
+        self,
+        owner: Any = None,
+        ID: str | None = None,
+        data_type: npt.DTypeLike = "complex",
+        distribution: str = "cloned",
     ) -> None:
         self.owner = owner
         self.data_type = data_type
+        self.distribution = distribution
         siblings = getattr(owner, "containers", None)
         siblings = siblings if isinstance(siblings, dict) else {}
         self.ID = next_id("C", siblings, len(siblings)) if ID is None else ID

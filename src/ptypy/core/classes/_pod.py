@@ -84,7 +84,7 @@ class POD:
         self.object_weight = 1.0
         self._exit: Array | None = None
         for view in self.V.values():
-            view.pods[ID] = self
+            view.join_pod(ID, self)
 
     @property
     def active(self) -> bool:

@@ -202,13 +202,20 @@ class View:
 
     @property
     def pods(self) -> dict[str, POD]:
-        """The pods that use this view, by ID."""
+        """The pods that use this view, by ID; those of a model are made when first asked for."""
+        model: Any = getattr(getattr(self.owner, "owner", None), "model", None)
+        if hasattr(model, "make_pods"):
+            model.make_pods()
         return self._pods
+
+    def join_pod(self, ID: str, pod: POD) -> None:
+        """Note that a pod uses this view."""
+        self._pods[ID] = pod
 
     @property
     def pod(self) -> POD | None:
         """The first of the pods that use this view."""
-        return next(iter(self._pods.values()), None)
+        return next(iter(self.pods.values()), None)
 
     def __repr__(self) -> str:
         return (

@@ -96,12 +96,11 @@ class ModelManager:
         """
         run = self.ptycho
         for scan in self.scans.values():
-            if scan.probe is None or scan.probe_views is None:
+            new = [block for block in scan.blocks if id(block) not in self._pods_of]
+            if not new or scan.probe is None or scan.probe_views is None:
                 continue
             modes = run.probe.objects_of(scan.probe, scan.probe_views)
-            for block in scan.blocks:
-                if id(block) in self._pods_of:
-                    continue
+            for block in new:
                 self._pods_of.add(id(block))
                 frames = block.frames
                 columns = (

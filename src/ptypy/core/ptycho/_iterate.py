@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["iterate_until_done"]
 
+PATIENCE = 60.0
+"""How long no frame may arrive before, and between, words about it [s]."""
+
 
 def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None:
     """Let an engine iterate until it has finished, taking in frames that arrive meanwhile.
@@ -29,11 +32,16 @@ def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None
     """
     engine.initialize()
     engine.prepare()
+    heard = time.monotonic()
     with Progress(engine.numiter, engine.name, "iterations") as progress:
         while not engine.finished:
-            _take_in(run, engine, pause)
+            if _take_in(run, engine, pause):
+                heard = time.monotonic()
             if not run.model.end_of_scan:
                 engine.numiter += engine.p.numiter_contiguous
+                if time.monotonic() - heard > PATIENCE:
+                    _say_that_nothing_arrives()
+                    heard = time.monotonic()
             before = engine.curiter
             engine.iterate()
             progress.total = engine.numiter
@@ -42,8 +50,8 @@ def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None
     engine.finalize()
 
 
-def _take_in(run: Ptycho, engine: BaseEngine, pause: float) -> None:
-    """Take in what has arrived; wait until there is enough to begin with."""
+def _take_in(run: Ptycho, engine: BaseEngine, pause: float) -> bool:
+    """Take in what has arrived, if anything; wait until there is enough to begin with."""
     arrived = not run.model.end_of_scan and run.load_new_data() is not None
     waiting = False
     while run.num_frames < run.p.min_frames_for_recon and not run.model.end_of_scan:
@@ -54,6 +62,16 @@ def _take_in(run: Ptycho, engine: BaseEngine, pause: float) -> None:
         arrived = run.load_new_data() is not None or arrived
     if arrived:
         engine.prepare()
+    return arrived
+
+
+def _say_that_nothing_arrives() -> None:
+    """Say, at a level that is always seen, that the run waits for a scan to end."""
+    logger.error(
+        "no frames have arrived for %.0f s. The run goes on with those there are until the scan "
+        "ends. If it was cut short, stop, and give their number as `num_frames` of its data.",
+        PATIENCE,
+    )
 
 
 def _note(run: Ptycho) -> str:

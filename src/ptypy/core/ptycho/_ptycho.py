@@ -17,6 +17,7 @@ from ptypy.core.manager import ModelManager
 from ptypy.core.paths import Paths
 from ptypy.core.ptycho import _interaction  # noqa: F401  (declares the parameters of that name)
 from ptypy.core.ptycho._check import check, check_engine
+from ptypy.core.ptycho._citations import Citations
 from ptypy.core.ptycho._iterate import iterate_until_done
 from ptypy.core.ptycho._names import free_label, listed, now, script_name
 from ptypy.core.ptycho._parameters import PtychoParameters
@@ -116,7 +117,7 @@ class Ptycho(Base, PtychoParameters):
         self.state_dict: dict[str, dict[str, Any]] = {}
         self.record_positions = False
         self.interactor = self.plotter = self.benchmark = None
-        self.citations: list[str] = []
+        self.citations = Citations()
         self._go(level)
 
     def _go(self, level: int) -> None:
@@ -207,8 +208,7 @@ class Ptycho(Base, PtychoParameters):
         engine.label = label
         self.p.engines[label] = pars
         self.engines[label] = engine
-        if engine.CITATION and engine.CITATION not in self.citations:
-            self.citations.append(engine.CITATION)
+        self.citations.add(engine.CITATION)
         return engine
 
     def run(
@@ -218,6 +218,8 @@ class Ptycho(Base, PtychoParameters):
         engine: BaseEngine | None = None,
     ) -> None:
         """Run one engine, or all there are in the order of their labels (level 5).
+
+        Without arguments, the engines of the parameters are made if there are none yet.
 
         Parameters
         ----------
@@ -232,6 +234,8 @@ class Ptycho(Base, PtychoParameters):
             known = epars is None and label in self.engines
             engine = self.engines[str(label)] if known else self.init_engine(label, epars)
         if engine is None:
+            if not self.engines:
+                self.init_engine()
             for name in sorted(self.engines):
                 self.run(engine=self.engines[name])
             return

@@ -33,11 +33,6 @@ class Unknowns:
             [np.zeros_like(array) for array in self.probes],
         )
 
-    def fits(self, other: Unknowns) -> bool:
-        """Tell whether two vectors have the same shape."""
-        mine = [array.shape for array in self.arrays]
-        return mine == [array.shape for array in other.arrays]
-
     def fill(self, value: float) -> None:
         """Set every component."""
         for array in self.arrays:
