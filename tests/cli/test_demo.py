@@ -35,7 +35,8 @@ def test_it_leaves_raw_data_prepared_data_results_and_pictures(demo):
     names = {path.name for path in demo[0].iterdir()}
     assert names == {
         "detector.h5", "stage.h5", "truth.h5", "demo.ptyd", "demo_DM_0050.ptyr",
-        "demo_ML_0100.ptyr", "object.png", "probe.png", "error.png", "frames.png", "summary.txt",
+        "demo_ML_0100.ptyr", "comparison.png", "object.png", "probe.png", "error.png",
+        "frames.png", "summary.txt",
     }  # fmt: skip
 
 
@@ -81,6 +82,14 @@ def test_ctrl_c_ends_it_with_a_word_and_no_half_written_file(tmp_path):
     }  # fmt: skip
     with h5py.File(tmp_path / "ptypy-demo" / "demo.ptyd") as prepared:
         assert len(prepared["chunks"]) == 12
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "ptypy-demo").write_text("mine")
+    done = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "ptypy: ptypy-demo: a file is in the way; give a directory\n"
+    assert (tmp_path / "ptypy-demo").read_text() == "mine"
 
 
 def test_a_wrong_argument_says_which_would_be_right(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ptypy import defaults_tree
 from ptypy.core import Ptycho
 from ptypy.core.data import MoonFlowerScan, PtyScan, register
 from ptypy.errors import ParameterError
@@ -72,6 +73,34 @@ def test_the_word_file_is_all_that_changes_between_the_first_and_the_second_run(
         np.testing.assert_array_equal(a, b)
     assert second.model.blocks[0].geometry.energy == first.model.blocks[0].geometry.energy
     assert (tmp_path / "mine.ptyd").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"source": "numpy"}, {"source": "NumpyScan"}, {"name": "NumpyScan"}, {"name": "numpyscan"}],
+)
+def test_the_class_of_the_tutorial_is_found_by_every_name_a_script_may_use(chosen, raw, tmp_path):
+    @defaults_tree.parse_doc("scandata.numpyscan")
+    class NumpyScan(PtyScan):
+        """Frames in a folder, declared and not registered.
+
+        Defaults:
+
+        [folder]
+        default = None
+        type = str
+        help = Where the frames are
+        """
+
+        def load_positions(self):
+            return np.load(f"{self.info.folder}/positions.npy")
+
+        def load(self, indices):
+            return {k: np.load(f"{self.info.folder}/frame_{k:04d}.npy") for k in indices}, {}, {}
+
+    more = {"folder": str(raw)} if "name" in chosen else {"recipe": {"folder": str(raw)}}
+    ptycho = run(tmp_path, **chosen, **more, shape=32, energy=7.0, distance=7.0, psize=172e-6)
+    assert len(ptycho.model.blocks[0]) == 20
 
 
 def test_the_path_of_a_file_as_source_allows_further_preparation(raw, tmp_path):

@@ -462,3 +462,10 @@ def test_pods_are_there_when_somebody_asks(tree):
     assert len(P.pods) == 50
     pod = next(iter(P.pods.values()))
     assert pod.probe.shape == pod.object.shape == (32, 32)
+
+
+def test_a_home_that_cannot_hold_results_is_named_before_the_work_begins(tree, tmp_path):
+    (tmp_path / "afile").write_text("")
+    tree.io.home = str(tmp_path / "afile" / "results")
+    with pytest.raises(ParameterError, match=r"io\.home.*afile is a file"):
+        Ptycho(tree, level=5)

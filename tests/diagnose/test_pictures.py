@@ -4,7 +4,14 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from ptypy.diagnose import draw_error_curve, draw_frame, draw_object, draw_probe
+from ptypy.diagnose import (
+    compare_objects,
+    draw_comparison,
+    draw_error_curve,
+    draw_frame,
+    draw_object,
+    draw_probe,
+)
 
 
 @pytest.fixture
@@ -38,6 +45,9 @@ def test_every_picture_leaves_a_whole_png_and_nothing_else(tmp_path, disk):
     history = [{"engine": "DM", "residual": 0.5}, {"engine": "ML", "residual": 0.2}]
     draw_object(tmp_path / "object.png", disk + 1j, resolution=1e-8, weight=disk)
     draw_error_curve(tmp_path / "error.png", history, floor=0.1)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["error.png", "object.png"]
+    found = compare_objects(disk + 1j, disk + 1j, disk)
+    draw_comparison(tmp_path / "comparison.png", found, resolution=1e-8)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["comparison.png", "error.png", "object.png"]
     for path in tmp_path.iterdir():
         assert matplotlib.image.imread(path).shape[1] > 400

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ptypy.errors import FormatError
 from ptypy.utils.parameters import Param
 
 __all__ = ["run_demo"]
@@ -59,7 +60,10 @@ def run_demo(directory: Path, *, frames: int, iterations: int, seed: int) -> Non
     """
     from ptypy.simulations import Beamtime
 
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FormatError(f"{directory}: a file is in the way; give a directory") from error
     report = Report([])
     start = time.perf_counter()
     beamtime = Beamtime(frames=frames, seed=seed)
@@ -114,7 +118,8 @@ def _prepare(beamtime: Any, raw: dict[str, Path], dfile: Path, report: Report) -
     counted = prepared[1:] or prepared
     rate = sum(n for n, _ in counted) / sum(seconds for _, seconds in counted)
     megabytes = np.prod(beamtime.frame_shape) * 2 * rate / 1e6
-    report.add("prepared", f"{rate:.0f} frames/s ({megabytes:.0f} MB/s of raw data)")
+    first = f"the first {prepared[0][0]} took {prepared[0][1]:.1f} s, compiling included"
+    report.add("prepared", f"{rate:.0f} frames/s ({megabytes:.0f} MB/s of raw data; {first})")
     return scan
 
 
@@ -144,6 +149,7 @@ def _judge(ptycho: Any, truth_file: Path, directory: Path, report: Report) -> No
     from ptypy.diagnose import (
         compare_objects,
         coverage,
+        draw_comparison,
         draw_error_curve,
         draw_object,
         draw_probe,
@@ -163,7 +169,9 @@ def _judge(ptycho: Any, truth_file: Path, directory: Path, report: Report) -> No
     report.add("error of the object", f"{found.error:.4f} (relative to the truth)")
     report.add("error of its phase", f"{found.phase_error:.4f} rad")
     resolution = float(obj.psize[0])
-    draw_object(directory / "object.png", obj.data[0], resolution=resolution, weight=seen)
+    # Probe and object share a factor that no measurement sees; against the truth it is known.
+    draw_object(directory / "object.png", found.aligned, resolution=resolution, weight=seen)
+    draw_comparison(directory / "comparison.png", found, resolution=resolution)
     draw_probe(directory / "probe.png", probe.data, resolution=resolution)
     draw_error_curve(directory / "error.png", history, floor=floor)
 
@@ -190,6 +198,6 @@ def _draw_mean_frame(scan: Any, detector: Path, directory: Path) -> None:
         directory / "frames.png",
         mean,
         mask=mask,
-        region=scan.region,
+        region=scan.region_in_raw,
         title="Mean raw frame, dark subtracted",
     )

@@ -46,7 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         help="iterations of each of the two engines (default: %(default)s)",
     )  # fmt: skip
     demo.add_argument(
-        "--seed", type=int, default=1, help="seed of the photon noise (default: %(default)s)"
+        "--seed",
+        type=_at_least(0),
+        default=1,
+        metavar="N",
+        help="seed of the photon noise (default: %(default)s)",
     )
     return parser
 
@@ -80,7 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     from ptypy.cli._demo import run_demo
+    from ptypy.utils import parallel
 
+    if parallel.size > 1:
+        if parallel.master:
+            print("ptypy: the demo runs on one process; start it without mpiexec", file=sys.stderr)
+        return 2
     try:
         run_demo(
             options.directory,

@@ -4,6 +4,7 @@ from ptypy.diagnose._compare import Comparison, compare_objects
 from ptypy.diagnose._coverage import coverage
 from ptypy.diagnose._noise import model_intensity, noise_floor, sqrt_variance
 from ptypy.diagnose._pictures import (
+    draw_comparison,
     draw_error_curve,
     draw_frame,
     draw_object,
@@ -14,6 +15,7 @@ __all__ = [
     "Comparison",
     "compare_objects",
     "coverage",
+    "draw_comparison",
     "draw_error_curve",
     "draw_frame",
     "draw_object",

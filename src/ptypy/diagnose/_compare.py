@@ -32,6 +32,8 @@ class Comparison:
     """The object without factor and ramp, shape (Y, X)."""
     truth: npt.NDArray[np.complex128]
     """The truth, shifted to where the object shows it, shape (Y, X)."""
+    compared: npt.NDArray[np.bool_]
+    """Where the two were compared, shape (Y, X)."""
 
 
 def compare_objects(
@@ -85,6 +87,7 @@ def compare_objects(
         shift=(float(total[0]), float(total[1])),
         aligned=aligned,
         truth=moved,
+        compared=w > 0,
     )
 
 

@@ -72,7 +72,8 @@ def noise_floor(blocks: Iterable[Block], sample: int = 64) -> float:
     """Give the residual that a perfect reconstruction would have, from photon noise alone.
 
     The residual is ``sqrt(sum (|model| - sqrt(counts))**2 / sum counts)`` over trusted pixels.
-    Its expectation is evaluated at the model's own intensities.
+    Its expectation is evaluated at the model's own intensities, and so holds near the solution:
+    while probe and object are still wrong, so is the floor, by a few tenths of itself.
 
     Parameters
     ----------

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["draw_error_curve", "draw_frame", "draw_object", "draw_probe"]
+from ptypy.diagnose._compare import Comparison
+
+__all__ = ["draw_comparison", "draw_error_curve", "draw_frame", "draw_object", "draw_probe"]
 
 INK = "#22303c"
 ACCENT = "#d1495b"
@@ -118,16 +120,69 @@ def draw_probe(
     Path
         The file.
     """
-    from matplotlib.colors import hsv_to_rgb
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize, hsv_to_rgb
 
     power = (np.abs(probe) ** 2).sum(axis=(1, 2))
     figure, axes = _figure(4.2 * len(probe), 4.4, len(probe))
     for number, (axis, mode) in enumerate(zip(axes, probe, strict=True)):
+        share = power[number] / power.sum()
         value = np.abs(mode) / max(float(np.abs(mode).max()), 1e-30)
         hue = (np.angle(mode) / (2 * np.pi)) % 1.0
         axis.imshow(hsv_to_rgb(np.stack([hue, np.full_like(value, 0.8), value], axis=-1)))
-        _plain(axis, f"Probe mode {number + 1}: {power[number] / power.sum():.1%} of the power")
+        _plain(axis, f"Mode {number + 1}: {share:.1%}")
         _scale_bar(axis, mode.shape[-1], resolution)
+    wheel = ScalarMappable(norm=Normalize(-np.pi, np.pi), cmap=_phase_colours())
+    bar = figure.colorbar(wheel, ax=list(axes), shrink=0.8, ticks=[-np.pi, 0, np.pi])
+    bar.ax.set_yticklabels(["−π", "0", "π"])
+    bar.set_label("phase [rad]; amplitude is brightness", color=INK, fontsize=9)
+    return _save(figure, path)
+
+
+def _phase_colours() -> Any:
+    """Make the colours that `draw_probe` gives to phases from -pi to pi."""
+    from matplotlib.colors import ListedColormap, hsv_to_rgb
+
+    hue = (np.linspace(-0.5, 0.5, 256)) % 1.0
+    return ListedColormap(hsv_to_rgb(np.stack([hue, 0.8 + 0 * hue, 1 + 0 * hue], axis=-1)))
+
+
+def draw_comparison(path: str | Path, found: Comparison, *, resolution: float) -> Path:
+    """Draw the phase of an object beside the truth and the difference of the two.
+
+    Parameters
+    ----------
+    path : path
+        PNG file to write.
+    found : Comparison
+        Of `compare_objects`; only where it compared is shown.
+    resolution : float
+        Edge of a pixel [m].
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    seen = found.compared
+    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    turn = np.exp(-1j * np.angle(np.sum(found.truth[seen])))
+    truth, phase = np.angle(found.truth * turn), np.angle(found.aligned * turn)
+    difference = np.angle(found.aligned * found.truth.conj())
+    low, high = np.percentile(truth[seen], (0.5, 99.5))
+    figure, axes = _figure(15, 4.8, 3)
+    panels = (
+        (phase, "Reconstructed phase [rad]", "bone", low, high),
+        (truth, "True phase [rad]", "bone", low, high),
+        (difference, "Difference [rad]", "RdBu", -(high - low) / 10, (high - low) / 10),
+    )
+    for axis, (image, title, colours, least, most) in zip(axes, panels, strict=True):
+        known = np.ma.masked_where(~seen, image)[cut]
+        shown = axis.imshow(known, cmap=colours, vmin=least, vmax=most, interpolation="nearest")
+        figure.colorbar(shown, ax=axis, shrink=0.85)
+        _plain(axis, title)
+        _scale_bar(axis, columns[-1] + 1 - columns[0], resolution)
     return _save(figure, path)
 
 
@@ -189,7 +244,7 @@ def draw_frame(
     mask : (H, W) bool or None
         True where a pixel may be trusted.
     region : (top, left, height, width) or None
-        Region that is used [px], see `PtyScan.region`; its middle is marked.
+        Region that is used [px], see `PtyScan.region_in_raw`; its middle is marked.
     title : str
         What the picture shows.
 
@@ -218,5 +273,7 @@ def draw_frame(
         middle = ([left + width // 2], [top + height // 2])
         axis.plot(*middle, marker="+", color="#90e0ef", ms=12, mew=1.8)
     _plain(axis, title)
-    axis.set_xlabel("masked pixels and the region used in blue", color=INK, fontsize=9)
+    marks = ["masked pixels"] * (not trusted.all()) + ["the region used"] * (region is not None)
+    if marks:
+        axis.set_xlabel(f"in blue: {', '.join(marks)}", color=INK, fontsize=9)
     return _save(figure, path)

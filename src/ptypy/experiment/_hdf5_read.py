@@ -12,16 +12,30 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
 
-__all__ = ["dataset_of", "read_dataset", "read_frames", "require_sources"]
+__all__ = ["dataset_of", "read_dataset", "read_frames", "read_numbers", "require_sources"]
 
 
 def dataset_of(file: Any, where: Param, name: str) -> Any:
-    if where.key not in file:
-        raise DataError(
-            f"{name}: {where.file} has no dataset {where.key!r}; at its top it holds "
-            f"{', '.join(sorted(file)) or 'nothing'}"
-        )
-    return file[where.key]
+    """Find the dataset that a group of parameters names, in its open file."""
+    found = file.get(where.key)
+    if found is not None and hasattr(found, "shape"):
+        return found
+    # The names beside the one that was meant, or, if there is no such group, at the top.
+    group = file.get(where.key.rpartition("/")[0] or "/") if found is None else found
+    group, place = (group, group.name) if hasattr(group, "keys") else (file, "/")
+    wrong = "no dataset" if found is None else "a group and no dataset"
+    raise DataError(
+        f"{name}: {where.file} has {wrong} {where.key!r}; {place} holds "
+        f"{', '.join(sorted(group)) or 'nothing'}"
+    )
+
+
+def read_numbers(where: Param, name: str) -> npt.NDArray[np.float64]:
+    """Read a dataset that should hold real numbers."""
+    stored = np.asarray(read_dataset(where, name))
+    if stored.dtype.kind not in "biuf":
+        raise DataError(f"{name}: {where.file}:{where.key} holds {stored.dtype}, not real numbers")
+    return stored.astype(np.float64)
 
 
 def read_dataset(where: Param, name: str) -> Any:

@@ -17,7 +17,7 @@ from ptypy.experiment._hdf5_layout import (
     read_edges,
     select_frames,
 )
-from ptypy.experiment._hdf5_read import dataset_of, read_dataset, read_frames, require_sources
+from ptypy.experiment._hdf5_read import dataset_of, read_frames, read_numbers, require_sources
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger
@@ -252,7 +252,7 @@ class Hdf5Loader(PtyScan):
         for name in ("energy", "distance", "psize"):
             recorded = p[f"recorded_{name}"]
             if recorded.key is not None:
-                stored = np.ravel(read_dataset(recorded, f"recorded_{name}")).astype(float)
+                stored = read_numbers(recorded, f"recorded_{name}").ravel()
                 values = stored * recorded.multiplier + recorded.get("offset", 0.0)
                 pair = name == "psize" and values.size == 2
                 p[name] = tuple(values.tolist()) if pair else float(values.mean())
@@ -275,9 +275,7 @@ class Hdf5Loader(PtyScan):
         common: dict[str, Any] = {"frame_numbers": self._frame_numbers()}
         for name in ("darkfield", "flatfield"):
             if info[name].key is not None:
-                common[name] = np.squeeze(
-                    np.asarray(read_dataset(info[name], name), dtype=np.float32)
-                )
+                common[name] = np.squeeze(read_numbers(info[name], name)).astype(np.float32)
         if info.normalisation.key is not None:
             common["gain"] = self._gain()[common["frame_numbers"]]
         return common
@@ -288,15 +286,22 @@ class Hdf5Loader(PtyScan):
         if where.key is None:
             mask = None if self.info.padding is None else np.ones(self._frame_shape(), dtype=bool)
         else:
-            stored = np.squeeze(np.asarray(read_dataset(where, "mask"))) != 0
+            stored = np.squeeze(read_numbers(where, "mask")) != 0
+            if stored.shape != self._frame_shape():
+                raise DataError(
+                    f"mask: {where.file}:{where.key} has shape {stored.shape}, not that of a "
+                    f"frame, {self._frame_shape()}"
+                )
             mask = ~stored if where.invert else stored
         return mask if mask is None else np.pad(mask, read_edges(self.info.padding))
 
     def post_initialize(self) -> None:
         """Hand dark and flat to the preparation, which applies them while it cuts the region."""
-        self.flat = self._padded(self.common.get("flatfield"), 1.0)
-        if "gain" not in self.common:
-            self.dark = self._padded(self.common.get("darkfield"), 0.0)
+        dark = None if "gain" in self.common else self.common.get("darkfield")
+        self.correct_with(
+            dark=self._padded(dark, 0.0),
+            flat=self._padded(self.common.get("flatfield"), 1.0),
+        )
 
     def load_block(self, indices: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], None, None]:
         """Read many frames at once.
@@ -362,7 +367,7 @@ class Hdf5Loader(PtyScan):
         axes = []
         for axis in ("slow", "fast"):
             source = Param(file=where.file, key=where[f"{axis}_key"])
-            values = np.asarray(read_dataset(source, f"positions.{axis}"), dtype=float)
+            values = read_numbers(source, f"positions.{axis}")
             index = where[f"{axis}_index"]
             values = values if index is None else values[index]
             axes.append(np.atleast_1d(np.squeeze(values) * where[f"{axis}_multiplier"]))
@@ -373,7 +378,7 @@ class Hdf5Loader(PtyScan):
         box = info.positions.bounding_box
         keep = order = None
         if info.framefilter.key is not None:
-            keep = np.asarray(read_dataset(info.framefilter, "framefilter")) != 0
+            keep = read_numbers(info.framefilter, "framefilter") != 0
         if info.frameorder.indices is not None:
             order = np.asarray(info.frameorder.indices, dtype=np.int64)
         return select_frames(
@@ -387,9 +392,7 @@ class Hdf5Loader(PtyScan):
 
     def _gain(self) -> npt.NDArray[np.float64]:
         """Give the factor of every frame of the file: mean monitor over its own reading."""
-        monitor = np.ravel(
-            np.asarray(read_dataset(self.info.normalisation, "normalisation"), dtype=float)
-        )
+        monitor = read_numbers(self.info.normalisation, "normalisation").ravel()
         frames = int(np.prod(self._scan_shape()))
         if monitor.size != frames:
             raise DataError(f"normalisation has {monitor.size} readings for {frames} frames")

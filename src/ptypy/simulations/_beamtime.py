@@ -166,6 +166,16 @@ class Beamtime:
         )
 
     def _write_detector(self, path: Path, sample: npt.NDArray[np.complex64]) -> None:
+        """Write the file of the detector, whole or not at all."""
+        temporary = path.with_suffix(".tmp")
+        try:
+            self._write_frames(temporary, sample)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _write_frames(self, path: Path, sample: npt.NDArray[np.complex64]) -> None:
         """Write the frames batch by batch, compressed as detectors of today do."""
         import h5py
         import hdf5plugin
@@ -173,8 +183,7 @@ class Beamtime:
         rng = np.random.default_rng(self.seed)
         pedestal = rng.poisson(self.pedestal, self.frame_shape).astype(np.uint16)
         bad, hot = self._bad_pixels(rng)
-        temporary = path.with_suffix(".tmp")
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(path, "w") as file:
             frames = file.create_dataset(
                 "entry/data",
                 shape=(self.frames, *self.frame_shape),
@@ -190,7 +199,6 @@ class Beamtime:
                 raw[:, bad] = 0
                 raw[:, hot] = rng.integers(2**12, 2**16 - 1, size=(len(raw), int(hot.sum())))
                 frames[start : start + len(raw)] = raw
-        temporary.replace(path)
 
     def _bad_pixels(
         self, rng: np.random.Generator

@@ -85,7 +85,7 @@ def test_the_centre_that_was_found_holds_for_later_chunks(memory_scan, spots, ma
 
 def test_a_dark_offset_does_not_pull_the_centre_to_the_middle(memory_scan, spots, mask):
     scan = memory_scan(spots + 500, mask=mask, shape=12, center=None)
-    scan.dark = np.full((24, 30), 500)
+    scan.correct_with(dark=np.full((24, 30), 500))
     np.testing.assert_allclose(brightest(scan.auto(5)), (6, 6), atol=1)
 
 

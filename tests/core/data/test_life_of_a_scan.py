@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ptypy.core.data import EOS, WAIT, Chunk, PtyScan
+from ptypy.core.data import EOS, WAIT, Chunk, PtyScan, register
 from ptypy.errors import DataError, ParameterError
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import report
@@ -206,8 +206,10 @@ def test_frames_of_zeros_or_nan_are_not_an_error_but_nan_is_told(memory_scan, ca
     frames = [np.zeros((4, 4)), np.full((4, 4), np.nan), np.ones((4, 4))]
     package = memory_scan(frames).auto(3)
     assert len(package["iterable"]) == 3
-    assert "not finite" in caplog.text
-    assert "is 1" in caplog.text
+    (said,) = [record for record in caplog.records if "not finite" in record.message]
+    assert "is 1" in said.message
+    assert said.levelname == "ERROR"
+    assert "a reconstruction refuses such frames" in said.message
 
 
 def test_masked_nan_needs_no_warning(memory_scan, caplog):
@@ -305,9 +307,63 @@ def test_numbers_that_nobody_gave_are_told_once_and_loudly(frames, caplog):
     scan.auto(2)
     scan.auto(2)
     (line,) = [r.message for r in caplog.records if "NOBODY GAVE" in r.message]
+    assert {r.levelname for r in caplog.records if "NOBODY GAVE" in r.message} == {"ERROR"}
     assert "energy = 7.2 keV" in line
     assert "psize" in line
     assert "distance" not in line
+
+
+def test_positions_that_were_invented_are_told_however_quiet_the_run(frames, caplog):
+    class Silent(PtyScan):
+        def load(self, indices):
+            return {i: frames[i] for i in indices}, {}, {}
+
+    Silent(distance=2.0, energy=7.2, psize=172e-6, num_frames=12).auto(2)
+    told = {r.message.split(":")[0]: r.levelname for r in caplog.records}
+    assert told["NOBODY GAVE POSITIONS"] == "ERROR"
+    assert [level for text, level in told.items() if "are padded" in text] == ["ERROR"]
+
+
+def test_the_start_of_the_latest_chunk_is_known(memory_scan, frames):
+    scan = memory_scan(frames)
+    starts = []
+    while scan.auto(5) != EOS:
+        starts.append(scan.start)
+    assert starts == [0, 5, 10]
+
+
+def test_parameters_within_parameters_take_their_own_defaults(memory_scan, frames):
+    @register("NestedForThisTest")
+    class Nested(memory_scan):
+        """A loader with a group of parameters.
+
+        Defaults:
+
+        [name]
+        default = NestedForThisTest
+        help = Name
+        type = str
+
+        [motor]
+        default =
+        help = A motor
+        type = Param
+
+        [motor.unit]
+        default = um
+        help = Its unit
+        type = str
+
+        [motor.name]
+        default = None
+        help = Its name
+        type = str
+        """
+
+    given = {"name": "sx"}
+    scan = Nested(frames, pars={"motor": given})
+    assert scan.info.motor == {"unit": "um", "name": "sx"}
+    assert given == {"name": "sx"}
 
 
 def test_a_scan_whose_numbers_are_known_says_nothing(frames, caplog):

@@ -187,9 +187,10 @@ def test_half_precision_frames_can_be_prepared(one_frame):
     np.testing.assert_array_equal(data, np.full((2, 2), 4.0))
 
 
-def test_complex_frames_are_refused(one_frame):
-    with pytest.raises(DataError, match="complex"):
-        one_frame(np.ones((8, 8), complex), shape=4)
+@pytest.mark.parametrize("asked", [{}, {"shape": 4}, {"rebin": 2}], ids=["as is", "cut", "binned"])
+def test_complex_frames_are_refused_with_what_would_be_right(one_frame, asked):
+    with pytest.raises(DataError, match="complex128 are not counts: give integers or real"):
+        one_frame(np.ones((8, 8), complex), **asked)
 
 
 def test_small_integers_are_not_widened_further_than_needed():
@@ -299,9 +300,10 @@ def test_counts_below_the_dark_become_zero_and_not_negative():
 
 def test_pixels_without_a_flat_field_are_not_trusted(memory_scan):
     scan = memory_scan([np.full((4, 4), 7, np.uint16)])
-    scan.flat = np.ones((4, 4))
-    scan.flat[1, 2] = 0
-    scan.flat[3, 3] = np.nan
+    flat = np.ones((4, 4))
+    flat[1, 2] = 0
+    flat[3, 3] = np.nan
+    scan.correct_with(flat=flat)
     entry = scan.auto(1)["iterable"][0]
     bad = ~entry["mask"]
     assert np.argwhere(bad).tolist() == [[1, 2], [3, 3]]
@@ -310,7 +312,7 @@ def test_pixels_without_a_flat_field_are_not_trusted(memory_scan):
 
 def test_a_dark_of_the_wrong_shape_says_so(memory_scan):
     scan = memory_scan([np.ones((4, 6))])
-    scan.dark = np.ones((6, 4))
+    scan.correct_with(dark=np.ones((6, 4)))
     with pytest.raises(DataError, match=r"dark has shape \(6, 4\).*\(4, 6\)"):
         scan.auto(1)
 

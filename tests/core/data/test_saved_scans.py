@@ -7,7 +7,7 @@ import pytest
 from ptypy.core.data import EOS, WAIT, PtydScan
 from ptypy.errors import FormatError, ParameterError
 from ptypy.io import ptyd
-from ptypy.utils.parameters import Placeholder
+from ptypy.utils.parameters import Param, Placeholder
 
 GEOMETRY = {"energy": 8.8, "distance": 2.0, "psize": 75e-6}
 
@@ -96,37 +96,6 @@ def test_a_set_of_linked_files_can_be_moved(saved, tmp_path):
     assert_same_scan(everything(PtydScan(dfile=str(target / path.name))), chunks)
 
 
-def test_an_older_file_of_the_same_name_is_kept(saved, caplog):
-    path, _ = saved()
-    before = path.read_bytes()
-    saved(rebin=1)
-    assert "scan.ptyd.old" in caplog.text
-    assert path.with_name("scan.ptyd.old").read_bytes() == before
-
-
-def test_a_scan_that_fails_at_once_leaves_an_older_file_alone(saved, memory_scan, stack):
-    path, _ = saved()
-    before = path.read_bytes()
-    asked = {"dfile": str(path), "save": "append", "center": (99, 99), **GEOMETRY}
-    scan = memory_scan(stack, **asked)
-    with pytest.raises(ValueError, match="outside"):
-        scan.auto(3)
-    assert path.read_bytes() == before
-    assert not path.with_name("scan.ptyd.old").exists()
-
-
-def test_frames_that_could_not_be_saved_are_tried_again(memory_scan, stack, tmp_path, monkeypatch):
-    scan = memory_scan(stack, dfile=str(tmp_path / "a.ptyd"), save="append", **GEOMETRY)
-    first = scan.next_chunk(4)
-    hidden = (tmp_path / "a.ptyd").rename(tmp_path / "away")
-    with pytest.raises(FormatError):
-        scan.next_chunk(4)
-    hidden.rename(tmp_path / "a.ptyd")
-    rest = everything(scan)
-    assert [c.number for c in rest] == [1, 2]
-    assert_same_scan(everything(PtydScan(dfile=str(tmp_path / "a.ptyd"))), [first, *rest])
-
-
 def test_numbers_that_nobody_gave_are_not_written_down_as_known(memory_scan, stack, tmp_path):
     class Silent(memory_scan):
         PLACEHOLDERS = ("energy", "distance", "psize")
@@ -180,9 +149,17 @@ def test_a_path_as_source_may_be_prepared_again(saved, tmp_path):
 def test_a_path_as_source_is_taken_as_it_is_if_nothing_is_asked(saved):
     path, chunks = saved()
     assert_same_scan(everything(PtydScan(source=str(path))), chunks)
-    full = PtydScan.DEFAULT.copy(99)
-    full.source = str(path)
-    assert_same_scan(everything(PtydScan(full)), chunks)
+
+
+def test_a_value_that_was_given_holds_even_if_the_default_says_the_same(saved):
+    path, _ = saved(rebin=1)
+    given = {"energy": 7.2, "psize": 172e-6, "shape": 256}
+    (first, *_) = everything(PtydScan(source=str(path), **given))
+    assert first.meta.energy == 7.2
+    np.testing.assert_allclose(first.meta.psize, 172e-6)
+    assert first.data.shape[1:] == (256, 256)
+    (first, *_) = everything(PtydScan(Param({**PtydScan.DEFAULT, **given}, source=str(path))))
+    assert first.meta.energy == 7.2
 
 
 def test_a_region_of_a_source_is_cut_about_the_axis_in_the_file(saved):
@@ -304,7 +281,9 @@ def test_a_growing_file_is_waited_for(tmp_path, caplog):
     path = tmp_path / "live.ptyd"
     ptyd.create(path, {"num_frames": 7, **GEOMETRY}, {})
     scan = PtydScan(dfile=str(path), min_frames=2)
-    assert "0 of 7" in caplog.text
+    (said,) = [record for record in caplog.records if "0 of 7" in record.message]
+    assert said.levelname == "ERROR"
+    assert "waits for the rest" in said.message
     assert scan.auto(3) == WAIT
 
     def arrive(number, first, count):
@@ -320,6 +299,16 @@ def test_a_growing_file_is_waited_for(tmp_path, caplog):
     assert len(scan.auto(3)["iterable"]) == 3
     assert len(scan.auto(3)["iterable"]) == 1
     assert scan.auto(3) == EOS
+
+
+def test_frames_missing_from_a_file_are_told_with_what_to_do(tmp_path, caplog):
+    path = tmp_path / "live.ptyd"
+    ptyd.create(path, {"num_frames": 20, **GEOMETRY}, {})
+    ptyd.append_chunk(path, 0, np.ones((7, 4, 4)), np.arange(7), np.zeros((7, 2)), None)
+    PtydScan(dfile=str(path))
+    (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "7 of 20 frames; `num_frames=7` goes on with what is there" in said.message
+    assert "otherwise the run waits for the rest" in said.message
 
 
 @pytest.mark.real

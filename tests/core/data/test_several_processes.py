@@ -30,7 +30,7 @@ class Scan(PtyScan):
     def load_common(self):
         self.hooks.append("load_common")
         self.meta.energy = 9.5
-        self.dark = np.full((20, 24), 5.)
+        self.correct_with(dark=np.full((20, 24), 5.))
         return {"table": np.arange(3)}
 
     def post_initialize(self):

@@ -30,9 +30,15 @@ def test_frames_are_the_propagated_exit_waves():
     package = scan.auto(20)
     y, x = scan.pixel[7]
     exit_wave = scan.pr * scan.obj[y : y + 32, x : x + 32]
-    expected = np.abs(np.fft.fftshift(np.fft.fft2(np.fft.fftshift(exit_wave), norm="ortho"))) ** 2
+    # The far field by its definition; zero frequency is where the setup has its axis.
+    pixel = np.arange(32)
+    down, across = (
+        np.exp(-2j * np.pi * np.outer(pixel - axis, pixel) / 32) for axis in scan.geo.center
+    )
+    expected = np.abs(down @ (scan.geo.pre_phase * exit_wave) @ across.T) ** 2 / 32**2
     frame = package["iterable"][7]["data"]
-    assert frame.sum() == pytest.approx(expected.sum(), rel=1e-4)
+    np.testing.assert_allclose(frame, expected, rtol=1e-3, atol=1e-5 * expected.max())
+    assert np.abs(frame - expected.T).max() > 0.1 * expected.max()  # a turned frame would fail
     # Parseval: as many photons leave the sample as arrive.
     assert frame.sum() == pytest.approx((np.abs(exit_wave) ** 2).sum(), rel=1e-4)
 
@@ -83,6 +89,15 @@ def test_frames_may_be_rectangular():
 def test_simulated_geometry_needs_no_warning(caplog):
     MoonFlowerScan(num_frames=20, shape=32).auto(2)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("scan", [MoonFlowerScan, QuickScan])
+@pytest.mark.parametrize("count", [-5, 0])
+def test_a_number_of_frames_that_cannot_be_is_refused(scan, count):
+    with pytest.raises(ParameterError, match="num_frames") as error:
+        scan(num_frames=count)
+    assert [fault.path for fault in error.value.faults] == ["num_frames"]
+    assert "at least 1" in error.value.faults[0].remedy
 
 
 def test_an_unknown_pattern_is_told():

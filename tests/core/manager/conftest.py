@@ -60,6 +60,23 @@ class ArrayScanForModels(PtyScan):
         return {i: source.frames[i] for i in indices}, {}, weights
 
 
+@register("KeepingScanForModels")
+class KeepingScanForModels(ArrayScanForModels):
+    """Hands over the very array that it was given.
+
+    Defaults:
+
+    [name]
+    default = KeepingScanForModels
+    help = Name
+    type = str
+    """
+
+    def load_block(self, indices: Any) -> Any:
+        first, last = int(indices[0]), int(indices[-1])
+        return self.info.source.frames[first : last + 1], None, None
+
+
 class Run(Base):
     """What a `ModelManager` needs of a run."""
 

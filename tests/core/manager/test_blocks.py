@@ -198,7 +198,7 @@ def test_a_scan_without_positions_is_refused(start_run, array_scan):
 def test_positions_that_cannot_be_metres_are_refused_before_memory_runs_out(start_run, array_scan):
     data = array_scan(frames_of(3), np.array([(0, 0), (0, 9e5), (9e5, 0)]))
     run = start_run({"s": {"name": "Full", "data": data}})
-    with pytest.raises(DataError, match="must be in metres"):
+    with pytest.raises(DataError, match="positions, distance and psize are in metres"):
         run.model.new_data()
 
 
@@ -237,7 +237,38 @@ def test_dead_pixels_that_hold_no_number_do_no_harm(start_run, array_scan):
 
 def test_a_trusted_pixel_that_holds_no_number_is_named(start_run, array_scan):
     frames = frames_of(3)
-    frames[1, 5, 6] = np.inf
-    run = start_run({"s": {"name": "Full", "data": array_scan(frames, grid(3))}})
-    with pytest.raises(DataError, match=r"5, 6"):
+    frames[2, 5, 6] = np.inf
+    run = start_run({"s": {"name": "Full", "data": array_scan(frames, grid(3))}}, 2)
+    with pytest.raises(DataError, match=r"scan 's': frame 2 holds inf .*\(5, 6\)"):
         run.model.new_data()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_frames_of_a_loader_that_keeps_them_stay_as_they_were(start_run, array_scan, model):
+    frames = frames_of(3)
+    frames[1, 5, 5] = np.nan
+    before = frames.copy()
+    mask = np.ones((12, 10), bool)
+    mask[5, 5] = False
+    data = array_scan(frames, grid(3), mask=mask)
+    data.name = "KeepingScanForModels"
+    run = start_run({"s": {"name": model, "data": data}})
+    (block,) = run.model.new_data()
+    block.counts[...] = 0
+    np.testing.assert_array_equal(frames, before)
+
+
+def test_what_a_loader_cannot_deliver_is_told_with_the_name_of_its_scan(start_run, array_scan):
+    frames = frames_of(3).astype(complex)
+    run = start_run({"s": {"name": "Full", "data": array_scan(frames, grid(3))}})
+    with pytest.raises(DataError, match=r"^scan 's': frames of type complex128"):
+        run.model.new_data()
+
+
+def test_a_scan_that_does_not_move_is_doubted_aloud(start_run, array_scan, caplog):
+    """Distance in millimetres, or energy in eV, puts all frames on top of one another."""
+    data = array_scan(frames_of(6), grid(6) * 1e-3)
+    start_run({"s": {"name": "Full", "data": data}}).model.new_data()
+    (record,) = [r for r in caplog.records if "lie within one of its pixels" in r.getMessage()]
+    assert record.levelname == "ERROR"
+    assert "energy is in keV" in record.getMessage()

@@ -7,7 +7,8 @@ import pytest
 
 from ptypy import defaults_tree
 from ptypy.core.manager import BlockFull, Full, Vanilla
-from ptypy.errors import ParameterError
+from ptypy.errors import DataError, ParameterError
+from ptypy.io import ptyd
 
 FRAMES = np.random.default_rng(0).poisson(50, (6, 32, 24)).astype(np.float32)
 POSITIONS = [(4.0 * (k // 3), 4.0 * (k % 3)) for k in range(6)]
@@ -126,6 +127,45 @@ def test_a_loader_that_does_not_exist_is_named_with_its_path(load):
         load(name="Full", data={"name": "ArrayScanForModel"})
     with pytest.raises(ParameterError, match=r"scans\.s\.data\.name.*is needed"):
         load(name="Full", data={})
+
+
+def test_what_a_loader_refuses_is_named_with_its_path(load):
+    with pytest.raises(ParameterError) as error:
+        load(name="Full", data={"name": "MoonFlowerScan", "num_frames": -5, "rebin": 99})
+    paths = {fault.path for fault in error.value.faults}
+    assert paths == {"scans.s.data.num_frames", "scans.s.data.rebin"}
+
+
+def test_what_a_loader_cannot_use_is_told_with_the_name_of_its_scan(load):
+    data = {"name": "MoonFlowerScan", "positions_theory": np.zeros((2, 3))}
+    with pytest.raises(DataError, match=r"^scan 's': positions_theory has shape \(2, 3\)"):
+        load(name="Full", data=data)
+
+
+def test_a_saved_scan_takes_what_the_user_gave_and_nothing_else(load, tmp_path):
+    path = tmp_path / "s.ptyd"
+    meta = {"energy": 8.8, "distance": 2.0, "psize": 75e-6}
+    ptyd.create(path, meta, {})
+    positions = np.array(POSITIONS) * 1e-7
+    ptyd.append_chunk(path, 0, FRAMES, np.arange(6), positions, None)
+    # These are what PtydScan has by default.
+    given = {"energy": 7.2, "psize": 172e-6, "shape": 256}
+    run = load(name="Full", data={"name": "PtydScan", "source": str(path), **given})
+    geometry = run.model.scans["s"].geometry
+    assert geometry.energy == pytest.approx(7.2)
+    assert geometry.distance == 2.0
+    np.testing.assert_allclose(geometry.psize, 172e-6)
+    assert tuple(geometry.shape) == (256, 256)
+
+
+def test_the_parameters_of_a_loader_are_a_copy_of_the_users(load):
+    data = {"name": "MoonFlowerScan", "shape": 32, "num_frames": 12, "extra": {"list": [1, 2]}}
+    run = load(name="Full", data=data)
+    info = run.model.scans["s"].ptyscan.info
+    info["extra"]["list"].append(3)
+    assert data["extra"] == {"list": [1, 2]}
+    assert info.label == "s"
+    assert "label" not in data
 
 
 def test_the_faults_of_all_scans_are_reported_at_once(start_run):

@@ -43,6 +43,9 @@ class Chunk:
     number: int
     """How many chunks came before."""
 
+    is_private: bool = False
+    """Whether `data` is nobody else's; otherwise it may be an array that the loader keeps."""
+
     @property
     def num(self) -> int:
         """Same as `number`, as PtyPy calls it."""

@@ -73,7 +73,7 @@ class Geometry:
             listed = ", ".join(
                 f"{key} = {self.meta[key]:g} {UNITS.get(key, '')}" for key in missing
             )
-            logger.warning(
+            logger.error(
                 "NOBODY GAVE %s: neither you nor the data. These are placeholders, and every "
                 "length in the result rests on them. Set %s in the data parameters of this scan.",
                 listed,

@@ -24,12 +24,39 @@ class ScanHooks:
     min_frames: int
     framestart: int
 
-    dark: npt.NDArray[Any] | None = None
-    """Dark frame of the shape of a raw frame, or None. Set it in any hook; the preparation
-    subtracts it from every raw pixel and takes what falls below zero as zero."""
-    flat: npt.NDArray[Any] | None = None
-    """Flat field of the shape of a raw frame, or None. The preparation divides by it after
-    subtracting `dark`; pixels where it is not larger than zero are not trusted."""
+    _dark: npt.NDArray[Any] | None = None
+    _flat: npt.NDArray[Any] | None = None
+    _has_begun: bool = False
+
+    def correct_with(
+        self, dark: npt.NDArray[Any] | None = None, flat: npt.NDArray[Any] | None = None
+    ) -> None:
+        """Say which dark frame and flat field the preparation is to apply to every raw frame.
+
+        Call it in any hook, or in the constructor after ``super().__init__``, before the first
+        frames are prepared. A raw pixel then counts ``max(raw - dark, 0) / flat``. Nothing else
+        has this effect: a subclass may have attributes ``dark`` and ``flat`` of its own.
+
+        Parameters
+        ----------
+        dark : (H, W) array or None
+            Counts of a raw frame without beam. None subtracts nothing.
+        flat : (H, W) array or None
+            Response of every pixel of a raw frame. Pixels where it is not larger than zero are
+            not trusted. None divides by nothing.
+
+        Raises
+        ------
+        DataError
+            If frames were prepared with another dark frame or flat field already.
+        """
+        same = _is_same(dark, self._dark) and _is_same(flat, self._flat)
+        if self._has_begun and not same:
+            raise DataError(
+                "correct_with() holds for all frames of a scan, and some are prepared already: "
+                "call it earlier; for what changes from frame to frame, override `correct`"
+            )
+        self._dark, self._flat = dark, flat
 
     load_block: Any = None
     """The fast way to load: a method ``load_block(indices)`` that gives many frames at once.
@@ -177,7 +204,7 @@ class ScanHooks:
 
         Called by `auto`, as ``self.correct(raw, weights, common)``, on every process with the
         frames that it holds, before the region is cut. For a dark frame and a flat field alone
-        set ``self.dark`` and ``self.flat`` instead: that is faster.
+        call `correct_with` instead: that is faster.
 
         Parameters
         ----------
@@ -193,3 +220,7 @@ class ScanHooks:
         """
         del common
         return raw, weights
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))

@@ -181,9 +181,9 @@ def warn_of_nan(prepared: Prepared, labels: Sequence[int]) -> None:
         if (~np.isfinite(data[k]) & (mask if mask.ndim == 2 else mask[k])).any()
     ]
     if bad:
-        logger.warning(
+        logger.error(
             "%d frame(s) hold pixels that are not finite numbers and are not masked, the first "
-            "is %d: mask them in `load_weight` or `load`, or the reconstruction will be NaN",
+            "is %d: mask them in `load_weight` or `load`; a reconstruction refuses such frames",
             len(bad),
             bad[0],
         )

@@ -56,7 +56,7 @@ class Correction:
 
 
 def correction(dark: Any, flat: Any, raw: tuple[int, int]) -> Correction | None:
-    """Read what a scan has in its attributes ``dark`` and ``flat``; None if there is neither.
+    """Read what `PtyScan.correct_with` was given; None if it is neither dark nor flat.
 
     Raises
     ------
@@ -90,11 +90,7 @@ def widen(dtype: np.dtype[Any], rebin: int) -> np.dtype[Any]:
 
 def as_native(frames: Array) -> Array:
     """Give frames in a form that compiled code can read: machine byte order, plain type."""
-    if frames.dtype.kind not in "buif" or frames.dtype.itemsize > 8:
-        raise DataError(
-            f"frames of type {frames.dtype} are not counts: give integers or real numbers of at "
-            "most 64 bits"
-        )
+    _see_counts(frames.dtype)
     if frames.dtype.kind == "b":
         frames = frames.view(np.uint8)
     if frames.dtype == np.float16:
@@ -129,10 +125,15 @@ def prepare_frames(
     (N, h, w)
         The very array if there is nothing to do. Integers stay integers of a type wide enough;
         with ``fix`` the result is float32, or float64 where float32 cannot hold the raw counts.
+
+    Raises
+    ------
+    DataError
+        If frames are complex, or of another type that is no count.
     """
+    dtype = _common_type(frames)
     if plan.is_identity and fix is None:
         return frames if isinstance(frames, np.ndarray) else np.stack(list(frames))
-    dtype = _common_type(frames)
     out_type = widen(dtype, plan.rebin) if fix is None else _real(dtype)
     out = np.empty((len(frames), *plan.shape), dtype=out_type)
     dark = None if fix is None else _read_only(fix.dark.astype(out_type))
@@ -217,10 +218,21 @@ def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
 
 
+def _see_counts(dtype: np.dtype[Any]) -> None:
+    """Refuse what no detector counts."""
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
+        raise DataError(
+            f"frames of type {dtype} are not counts: give integers or real numbers of at most 64 "
+            "bits"
+        )
+
+
 def _common_type(frames: Stack) -> np.dtype[Any]:
-    if isinstance(frames, np.ndarray):
-        return frames.dtype
-    return np.result_type(*{frame.dtype for frame in frames}) if len(frames) else np.dtype(float)
+    """Choose a type for frames, each of which holds counts."""
+    types = {frames.dtype} if isinstance(frames, np.ndarray) else {f.dtype for f in frames}
+    for dtype in types:
+        _see_counts(dtype)
+    return np.result_type(*types) if types else np.dtype(float)
 
 
 def _read_only(array: Array) -> Array:

@@ -54,7 +54,7 @@ class PtydScan(PtyScan):
         from ptypy.io.ptyd import PtydReader
 
         asked = {**(pars or {}), **kwargs}
-        given = _given(asked, self.DEFAULT)
+        given = _given(asked)
         source = asked.get("source", self.DEFAULT.source)
         self._only_reads = source in (None, "file")
         path = asked.get("dfile") if self._only_reads else source
@@ -94,12 +94,14 @@ class PtydScan(PtyScan):
         )
         missing = self.num_frames - self._reader.num_frames
         if missing > 0:
-            logger.warning(
-                "the file holds %d of %d frames; auto() waits for the others. If they will not "
-                "come, set `num_frames` to %d",
-                self._reader.num_frames,
+            there = self._reader.num_frames
+            remedy = f"`num_frames={there}` goes on with what is there; otherwise " if there else ""
+            logger.error(
+                "%s: the file holds %d of %d frames; %sthe run waits for the rest",
+                self._reader.path,
+                there,
                 self.num_frames,
-                self._reader.num_frames,
+                remedy,
             )
 
     def load_positions(self) -> Array | None:
@@ -159,7 +161,7 @@ class PtydScan(PtyScan):
         unused = dict.fromkeys(("save", "shape", "center", "orientation", "rebin", "auto_center"))
         validate(type(self), Param({**p, **unused}) if self._only_reads else p)
 
-    def _settings(self) -> Settings:
+    def _read_settings(self) -> Settings:
         if self._only_reads:
             return read_settings(
                 self.info,
@@ -176,7 +178,7 @@ class PtydScan(PtyScan):
             changed["center"] = self._file_center
         return read_settings(self.info, **changed)
 
-    def _labels(self, slots: Sequence[int]) -> list[int]:
+    def _label_frames(self, slots: Sequence[int]) -> list[int]:
         """Name the scan points as the file does."""
         if max(slots) >= self._reader.num_frames:
             self._reader.refresh()
@@ -184,15 +186,12 @@ class PtydScan(PtyScan):
         return [int(numbers[slot]) for slot in slots]
 
 
-def _given(asked: Mapping[str, Any], default: Mapping[str, Any]) -> set[str]:
-    """Tell which parameters a user gave, even where a class has filled in all the others."""
-    complete = set(default) <= set(asked)
+def _given(asked: Mapping[str, Any]) -> set[str]:
+    """Tell which parameters a user gave: those that say something, even what the default says."""
     return {
         key
         for key, value in asked.items()
-        if value is not None
-        and not isinstance(value, Placeholder)
-        and not (complete and key in default and np.array_equal(value, default[key]))
+        if value is not None and not isinstance(value, Placeholder)
     }
 
 

@@ -12,7 +12,7 @@ from ptypy.errors import Fault, ParameterError
 if TYPE_CHECKING:
     from ptypy.core.data._scan import PtyScan
 
-__all__ = ["PTYSCANS", "find_scan", "known_scans", "register"]
+__all__ = ["PTYSCANS", "find_scan", "known_scans", "register", "scan_name"]
 
 Class = TypeVar("Class", bound=type)
 
@@ -88,6 +88,12 @@ def _known() -> dict[str, type[PtyScan]]:
             known.setdefault(node.name, cls)
             known.setdefault(cls.__name__, cls)
     return known
+
+
+def scan_name(cls: type[PtyScan]) -> str:
+    """Give the name under which a class declares its parameters below ``scandata``."""
+    node = _own_node(cls)
+    return cls.__name__ if node is None else str(node.name)
 
 
 def _descendants(cls: type[PtyScan]) -> Iterator[type[PtyScan]]:

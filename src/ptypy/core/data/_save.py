@@ -41,7 +41,9 @@ class Recorder:
         self.path = path
         self.merges = merges
         self.chunk_format = chunk_format
-        self._exists = False
+        self._is_made = False
+        """On the master: the file is there, so that a second attempt does not make it anew."""
+        self._has_chunks = False
 
     def add(self, chunk: Chunk, info: Param, unknown: Sequence[str]) -> None:
         """Save a chunk; all processes call this.
@@ -60,10 +62,11 @@ class Recorder:
         if weights.ndim == 3:
             weights = distribute.collect(weights, mine, every)
         distribute.agree(lambda: self._write(chunk, data, weights, info, unknown))
+        self._has_chunks = True
 
     def close(self, meta: Param, info: Param, unknown: Sequence[str]) -> None:
         """Write once more what is only known at the end; all processes call this."""
-        if self._exists:
+        if self._has_chunks:
             distribute.agree(lambda: self._write_end(meta, info, unknown))
 
     def _write(
@@ -77,17 +80,19 @@ class Recorder:
         from ptypy.io import ptyd
 
         if parallel.master:
-            if not self._exists:
+            if not self._is_made:
+                # What cannot be saved must not cost the file that was there before.
+                ptyd.check_chunk(data, chunk.indices, chunk.positions, weights)
                 if os.path.lexists(self.path):
                     logger.warning("%s was there already; it is kept as %s.old", *[self.path] * 2)
                 ptyd.create(self.path, _storable_meta(chunk.meta, unknown), _storable(info))
+                self._is_made = True
             link = (
                 None if self.chunk_format is None else self.path + self.chunk_format % chunk.number
             )
             ptyd.append_chunk(
                 self.path, chunk.number, data, chunk.indices, chunk.positions, weights, link=link
             )
-        self._exists = True
 
     def _write_end(self, meta: Param, info: Param, unknown: Sequence[str]) -> None:
         from ptypy.io import ptyd

@@ -233,8 +233,7 @@ class PtyScan(Stages):
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         p = self.DEFAULT.copy(99)
-        p.update(pars)
-        p.update(kwargs)
+        p.update({**(pars or {}), **kwargs}, in_place_depth=99)
         self._validate(p)
         self.info: Param = p
         """What was asked for. Subclasses may read it and add to it."""
@@ -249,8 +248,11 @@ class PtyScan(Stages):
         self.rebin = 1 if p.rebin is None else p.rebin
         self.save = p.save
         self.dfile: str | None = None
-        self.framestart = self.chunknum = self.start = 0
+        self.framestart = self.chunknum = 0
+        self.start = 0
+        """First frame of the latest chunk, counted as they are loaded."""
         self.chunk: Chunk | None = None
+        """Always None: a chunk belongs to who asked for it. Kept for scripts of PtyPy 0.9."""
         self.indices = Param(chunk=[], node=[], lm=[])
         self.common = Param()
         self.positions = self.weight2d = None
@@ -298,7 +300,6 @@ class PtyScan(Stages):
             self._limit_frames(len(self.positions))
         if not self.load_common_in_parallel:
             self._geometry.adopt(found["geometry"])
-            self.dark, self.flat = found["dark"], found["flat"]
         self.meta.num_frames = self.num_frames
         distribute.agree(self.post_initialize)
         self._geometry.settle()
@@ -367,7 +368,7 @@ class PtyScan(Stages):
         except BaseException:
             self._dealer.take_back(slots, dealt)
             raise
-        self.framestart = begin + count
+        self.start, self.framestart = begin, begin + count
         self.chunknum += 1
         self.end_of_scan = ends
         return chunk

@@ -103,7 +103,7 @@ def validate(cls: Any, info: Param) -> None:
     """
     node = cls._descriptor()
     known = {name: value for name, value in info.items() if name in node.children}
-    faults = [*_misspelt(info, node.children), *_saving(info)]
+    faults = [*_misspelt(info, node.children), *_saving(info), *_counting(info)]
     for check in (lambda: read_settings(info), lambda: node.validate(_numbers_unpacked(known))):
         try:
             check()
@@ -161,6 +161,14 @@ def _saving(info: Mapping[str, Any]) -> list[Fault]:
     if dfile is not None and not isinstance(dfile, str | os.PathLike):
         faults.append(Fault("dfile", repr(dfile), "must be a path"))
     return faults
+
+
+def _counting(info: Mapping[str, Any]) -> list[Fault]:
+    """Refuse a number of frames that no scan can have."""
+    count = info.get("num_frames")
+    if count is None or not isinstance(count, int | float | np.number) or count >= 1:
+        return []
+    return [Fault("num_frames", repr(count), "must be at least 1, or None for all frames")]
 
 
 def _numbers_chunks(chunk_format: Any) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ptypy.core.data._ptyd import PtydScan
-from ptypy.core.data._registry import find_scan, known_scans
+from ptypy.core.data._registry import find_scan, known_scans, scan_name
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils.parameters import Param
 
 __all__ = ["spell_out"]
+
+READING = ("dfile", "num_frames", "min_frames", "load_parallel", "label")
+"""Parameters that still act when frames are read as they were saved."""
 
 PREPARED = (".ptyd", ".h5", ".hdf5")
 """Endings of what `source` takes for a file of prepared frames even if it is not there."""
@@ -38,14 +41,18 @@ def spell_out(data: Any) -> Any:
     ParameterError
         If ``source`` is none of these.
     """
-    if not isinstance(data, Mapping) or not isinstance(data.get("source"), str):
+    if not isinstance(data, Mapping):
         return data
-    source, name = data["source"], data.get("name")
+    source, name = data.get("source"), data.get("name")
+    if isinstance(source, os.PathLike):
+        source = os.fspath(source)
     if source == "file":
-        return Param({key: value for key, value in data.items() if key in PtydScan.DEFAULT}) | {
-            "name": "PtydScan"
-        }
-    if name is not None:
+        kept = {key: data[key] for key in READING if data.get(key) is not None}
+        return Param(kept, name="PtydScan", source="file")
+    if isinstance(name, str):
+        # A class may be called by its own name, too; the tree knows only the declared one.
+        return Param(data, name=_declared_name(name))
+    if not isinstance(source, str):
         return data
     rest = {key: value for key, value in data.items() if key not in ("source", "recipe", "name")}
     if source.lower().endswith(PREPARED) or Path(source).is_file():
@@ -57,10 +64,16 @@ def spell_out(data: Any) -> Any:
     return Param(rest | dict(recipe), name=_loader(source))
 
 
+def _declared_name(name: str) -> str:
+    """Give the name under which the class of this name declares its parameters."""
+    cls = known_scans(name).get(name)
+    return name if cls is None else scan_name(cls)
+
+
 def _loader(source: str) -> str:
     """Find the loader that a source means."""
     wanted = source.lower()
-    labels = {label.lower(): label for label in known_scans(source)}
+    labels = {label.lower(): _declared_name(label) for label in known_scans(source)}
     for candidate in (wanted, f"{wanted}scan", f"{wanted}loader"):
         if candidate in labels:
             return labels[candidate]

@@ -75,7 +75,7 @@ class Stages(ScanHooks):
         self._flags[2] = int(value)
 
     @property
-    def region(self) -> tuple[int, int, int, int] | None:
+    def region_in_raw(self) -> tuple[int, int, int, int] | None:
         """Part of a raw frame that is used: (top, left, rows, columns) [px]; may reach beyond it.
 
         None until the first frames were prepared. The optical axis is its middle,
@@ -112,8 +112,6 @@ class Stages(ScanHooks):
             "weight2d": weight,
             "common": dict(common or {}),
             "geometry": self._geometry.found(),
-            "dark": self.dark,
-            "flat": self.flat,
         }
 
     def _overrides(self, hook: str) -> bool:
@@ -152,7 +150,7 @@ class Stages(ScanHooks):
         invented = self._theory is None and not self._overrides("load_positions")
         real = self._overrides("load") or self._overrides("load_block")
         if invented and real and self.chunknum == 0:
-            logger.warning(
+            logger.error(
                 "NOBODY GAVE POSITIONS: frame k is put at (k, k + 1) m, a placeholder. Return "
                 "positions from `load_positions` (N, 2) [m], or frame by frame from `load`."
             )
@@ -161,17 +159,18 @@ class Stages(ScanHooks):
         """Load and prepare frames; nothing of the scan changes unless all of it succeeds."""
         mine = [slots[place] for place in dealt[parallel.rank]]
         self.indices = Param(chunk=slots, node=mine, lm=dealt)
-        loaded = self._load(slots, mine, dealt)
+        loaded = self._load_own(slots, mine, dealt)
         raw = common_shape(loaded, None if self._pipeline is None else self._pipeline.plan.raw)
         pipeline = self._decide(raw, loaded) if self._pipeline is None else self._pipeline
-        labels = self._labels(slots)
-        positions = self._positions(loaded, slots, labels)
+        labels = self._label_frames(slots)
+        positions = self._find_positions(loaded, slots, labels)
         prepared = distribute.agree(lambda: pipeline.run(loaded))
         own = [labels[place] for place in dealt[parallel.rank]]
         warn_of_nan(prepared, own)
         if self._pipeline is None:
             self._geometry.apply(pipeline.plan)
             self._pipeline = pipeline
+            self._has_begun = True
         return Chunk(
             indices=np.array(labels, dtype=np.int64),
             indices_node=np.array(own, dtype=np.int64),
@@ -179,11 +178,12 @@ class Stages(ScanHooks):
             data=prepared.data,
             mask=prepared.mask,
             weights=prepared.weights,
+            is_private=prepared.data is not loaded.frames,
             meta=self.meta,
             number=self.chunknum,
         )
 
-    def _load(self, slots: list[int], mine: list[int], dealt: list[list[int]]) -> Loaded:
+    def _load_own(self, slots: list[int], mine: list[int], dealt: list[list[int]]) -> Loaded:
         """Load what this process will hold, and let `correct` have it."""
         if self.load_in_parallel:
             loaded = distribute.agree(lambda: load(self, mine))
@@ -195,19 +195,20 @@ class Stages(ScanHooks):
     def _decide(self, raw: tuple[int, int], loaded: Loaded) -> Pipeline:
         """Decide what is done to all frames, now that the first are there."""
         self._geometry.settle()
+        self._share_correction()
         # The default mask is ones of the region; a subclass may have changed `shape` since.
         default = not self._overrides("load_weight")
         pipeline = Pipeline.decide(
-            self._settings(),
+            self._read_settings(),
             raw,
             loaded,
             weights=None if default else self.weight2d,
-            dark=self.dark,
-            flat=self.flat,
+            dark=self._dark,
+            flat=self._flat,
             move=self._may_move,
         )
         if pipeline.plan.pads and np.array_equal(self.info.shape, self.DEFAULT.shape):
-            logger.warning(
+            logger.error(
                 "raw frames of %d x %d px are padded to the default `shape`, %s: give the shape "
                 "you want",
                 *raw,
@@ -215,15 +216,23 @@ class Stages(ScanHooks):
             )
         return pipeline
 
-    def _settings(self) -> Settings:
+    def _share_correction(self) -> None:
+        """Take over dark and flat where only the master ran the hook that gave them."""
+        given = distribute.on_master(
+            lambda: {"dark": self._dark, "flat": self._flat}, everywhere=False
+        )
+        self._dark = self._dark if given["dark"] is None else given["dark"]
+        self._flat = self._flat if given["flat"] is None else given["flat"]
+
+    def _read_settings(self) -> Settings:
         """Read how frames are to be prepared, as the parameters are now."""
         return read_settings(self.info, orientation=self.orientation, rebin=self.rebin)
 
-    def _labels(self, slots: Sequence[int]) -> list[int]:
+    def _label_frames(self, slots: Sequence[int]) -> list[int]:
         """Name the scan points that frames belong to; they are counted as they are loaded."""
         return list(slots)
 
-    def _positions(
+    def _find_positions(
         self, loaded: Loaded, slots: list[int], labels: list[int]
     ) -> npt.NDArray[np.float64]:
         """Find the positions of a chunk's frames, on all processes."""

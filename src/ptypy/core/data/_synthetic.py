@@ -54,6 +54,7 @@ class MoonFlowerScan(PtyScan):
     help = Number of frames to simulate
     type = int
     doc = A little fewer come out, because circles of scan points are cut to a square.
+    lowlim = 1
 
     [shape]
     default = 128
@@ -219,6 +220,7 @@ class QuickScan(PtyScan):
     help = Number of frames
     type = int
     doc = A little fewer come out, because circles of scan points are cut to a square.
+    lowlim = 1
 
     [shape]
     default = 64

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError
+from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +21,11 @@ __all__ = ["check_positions", "local_rows", "make_object", "make_room"]
 MARGIN = 8
 """Pixels around all views, so that positions may be refined and a few frames may come."""
 
-_IMPOSSIBLE = 2**31
-"""Pixels of an object that nobody has memory for: 17 GB."""
+LARGE = 100_000_000
+"""Pixels of an object above which something is more likely wrong than intended."""
+
+BYTES_A_PIXEL = 28
+"""Memory that a pixel of an object takes while engines run, with sums and gradients."""
 
 
 def check_positions(
@@ -97,7 +102,8 @@ def make_object(
         ID, shape=(1, 1, 1), psize=resolution, fill=fill, padonly=True, padding=MARGIN
     )
     low, high = _box(storage, positions, shape)
-    _check_size(low, high, positions, ID)
+    _check_size(low, high, positions, storage)
+    _check_span(positions, storage)
     low, high = low - MARGIN, high + MARGIN
     height, width = (int(n) for n in high - low)
     storage.data = draw((height, width))[None].astype(storage.dtype)
@@ -109,7 +115,7 @@ def make_room(storage: Storage, positions: npt.NDArray[np.float64], shape: tuple
     """Let an object grow until frames at all positions lie within; True if it had to."""
     low, high = _box(storage, positions, shape)
     size = np.array(storage.shape[1:])
-    _check_size(np.minimum(low, 0), np.maximum(high, size), positions, storage.ID)
+    _check_size(np.minimum(low, 0), np.maximum(high, size), positions, storage)
     return storage.cover(low, high)
 
 
@@ -125,13 +131,39 @@ def _check_size(
     low: npt.NDArray[np.int64],
     high: npt.NDArray[np.int64],
     positions: npt.NDArray[np.float64],
-    ID: str,
+    storage: Storage,
 ) -> None:
-    if float(np.prod((high - low).astype(float))) < _IMPOSSIBLE:
+    """Refuse an object that does not fit into memory, and doubt a very large one."""
+    pixels = float(np.prod((high - low).astype(float)))
+    if pixels < LARGE:
         return
-    span = np.ptp(positions, axis=0)
-    raise DataError(
-        f"object {ID} would have {high[0] - low[0]} x {high[1] - low[1]} px for positions that "
-        f"span {span[0]:.4g} x {span[1]:.4g} m: positions must be in metres, and one that is far "
-        "from all others left out"
+    span, size = np.ptp(positions, axis=0), storage.psize
+    text = (
+        f"object {storage.ID} would have {high[0] - low[0]} x {high[1] - low[1]} px: positions "
+        f"span {span[0]:.4g} x {span[1]:.4g} m, and its pixels are {size[0]:.4g} x {size[1]:.4g} m "
+        "large (wavelength * distance / (psize * shape)). Check that positions, distance and "
+        "psize are in metres and energy is in keV, and leave out positions far from all others"
     )
+    if pixels * BYTES_A_PIXEL > _memory():
+        raise DataError(f"{text}; there is not enough memory for it")
+    logger.error("%s", text)
+
+
+def _check_span(positions: npt.NDArray[np.float64], storage: Storage) -> None:
+    """Doubt a scan that does not move."""
+    span = np.ptp(positions, axis=0)
+    if len(positions) > 4 and bool((span < storage.psize).all()):
+        logger.error(
+            "all %d positions of object %s lie within one of its pixels: they span %.4g x %.4g m, "
+            "a pixel is %.4g x %.4g m. Check that positions, distance and psize are in metres and "
+            "energy is in keV",
+            len(positions), storage.ID, *span, *storage.psize,
+        )  # fmt: skip
+
+
+def _memory() -> float:
+    """Give the memory of this machine [bytes]; endless where it does not tell."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return float("inf")

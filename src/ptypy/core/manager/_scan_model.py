@@ -13,7 +13,7 @@ from ptypy.core.data import EOS, Chunk
 from ptypy.core.manager._block import Block, Frames
 from ptypy.core.manager._frames import FrameStore
 from ptypy.core.manager._geometry import geometry_of
-from ptypy.core.manager._loader import make_ptyscan
+from ptypy.core.manager._loader import make_ptyscan, naming_scan
 from ptypy.core.manager._placement import check_positions, local_rows, make_object, make_room
 from ptypy.core.manager._statistics import Statistics, photons_of, summarize
 from ptypy.errors import DataError, Fault, ParameterError
@@ -263,11 +263,10 @@ class ScanModel:
         """
         if self._has_ended:
             return []
-        if not self.ptyscan.is_initialized:
-            self.ptyscan.initialize()
         arrived = []
-        while isinstance(answer := self.ptyscan.next_chunk(max_frames), Chunk):
-            arrived.append(self._keep(answer))
+        with naming_scan(self.label):
+            while isinstance(answer := self.ptyscan.next_chunk(max_frames), Chunk):
+                arrived.append(self._keep(answer))
         self._has_ended = answer == EOS
         return self._place(arrived) if arrived else []
 
@@ -285,13 +284,18 @@ class ScanModel:
         positions = check_positions(chunk.positions, chunk.indices, self.label)
         height, width = (int(n) for n in self.geometry.shape)
         counts = np.require(chunk.data, np.float32, ["C", "W"]).reshape(-1, height, width)
+        if not chunk.is_private and np.may_share_memory(counts, chunk.data):
+            # Counts change in place from here on: the loader's own array is not ours to change.
+            counts = counts.copy()
         mask = np.asarray(chunk.mask, bool)
         if mask.shape not in {(height, width), counts.shape}:
-            raise DataError(
-                f"scan {self.label!r}: a mask of shape {mask.shape} does not fit frames of shape "
-                f"{counts.shape}"
-            )
-        photons = photons_of(counts, mask)
+            raise DataError(f"a mask of shape {mask.shape} does not fit frames {counts.shape}")
+        try:
+            photons = photons_of(counts, mask)
+        except DataError as error:
+            row, y, x = np.argwhere(~np.isfinite(counts) & mask)[0]
+            what = f"{counts[row, y, x]} in its trusted pixel ({y}, {x}): mask such pixels"
+            raise DataError(f"frame {chunk.indices_node[row]} holds {what}") from error
         if self._store is None:
             self._store = FrameStore(
                 self.ptycho.diff,
@@ -313,8 +317,7 @@ class ScanModel:
         """Make blocks of new chunks: give each frame its place on the object."""
         self._photons += [kept.photons for kept in arrived]
         geometry = self._setup()
-        num_pixels = int(np.prod(geometry.shape))
-        self.statistics = summarize(np.concatenate(self._photons), num_pixels)
+        self.statistics = summarize(np.concatenate(self._photons), int(np.prod(geometry.shape)))
         probe, obj = self._optics(np.concatenate([kept.everyones_positions for kept in arrived]))
         height, width = (int(n) for n in geometry.shape)
         first = len(self.blocks)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ptypy import defaults_tree
-from ptypy.core.paths import fill_in
+from ptypy.core.paths import Paths, fill_in
 from ptypy.engines import find_engine
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils import verbose
@@ -72,6 +73,7 @@ def _more_faults(p: Param, needs_scans: bool) -> Iterator[Fault]:
         yield Fault("scans", "{}", "is empty: name a scan, e.g. `p.scans.mine = Param(...)`")
     yield from _verbosity(p)
     yield from _templates(p)
+    yield from _home(p)
     yield from _engines(p)
 
 
@@ -103,6 +105,21 @@ def _templates(p: Param) -> Iterator[Fault]:
             fill_in(template, {"run": "run"})
         except ParameterError as error:
             yield Fault(path, repr(template), str(error))
+
+
+def _home(p: Param) -> Iterator[Fault]:
+    """Find a folder for results that cannot be written to, before hours are spent on them."""
+    io = p.get("io") or {}
+    if not p.get("engines") or not io.get("rfile"):
+        return
+    home = Paths(io).home
+    there = next(
+        folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists()
+    )
+    if not there.is_dir():
+        yield Fault("io.home", repr(str(home)), f"cannot hold results: {there} is a file")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield Fault("io.home", repr(str(home)), f"cannot hold results: {there} is not writable")
 
 
 def _engines(p: Param) -> Iterator[Fault]:

@@ -14,7 +14,7 @@ __all__ = ["free_label", "listed", "now", "script_name"]
 def script_name() -> str:
     """Name a run after the script that makes it."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
-    if not file:
+    if not file or str(file).startswith("<"):
         return "ptypy"
     path = Path(file)
     return path.parent.name if path.stem == "__main__" else path.stem

@@ -16,9 +16,18 @@ from ptypy.errors import DataError, FormatError
 from ptypy.io._encode import encode_tree, write_node
 from ptypy.io._hdf5 import arriving, open_h5, replacing, stamp
 from ptypy.io.h5rw import h5options
+from ptypy.io.ptyd._aside import is_worth_keeping, set_parts_aside
 from ptypy.io.ptyd._entries import WEIGHT2D, common_mask, entry, resolve_link
 
-__all__ = ["append_chunk", "create", "dress_chunk", "new_array", "write_info", "write_meta"]
+__all__ = [
+    "append_chunk",
+    "check_chunk",
+    "create",
+    "dress_chunk",
+    "new_array",
+    "write_info",
+    "write_meta",
+]
 
 GZIP: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 """Filters that every HDF5 library has, and that PtyPy 0.9 reads without plugins."""
@@ -38,7 +47,8 @@ def create(path: str | Path, meta: Mapping[str, Any], info: Mapping[str, Any]) -
     """Begin a prepared scan: a file without frames.
 
     The file is there completely or not at all. One that was there before is kept as
-    ``path + '.old'``, in place of an older one of these.
+    ``path + '.old'``, in place of an older one of these; its chunk files beside it, too.
+    One without frames is not, if an older one is there.
 
     Parameters
     ----------
@@ -61,13 +71,14 @@ def create(path: str | Path, meta: Mapping[str, Any], info: Mapping[str, Any]) -
     """
     nodes = encode_tree({"chunks": {}, "meta": meta})
     nodes |= encode_tree({"info": info}, "describe")
-    with replacing(path, keep_old=True) as file:
+    with replacing(path, keep_old=is_worth_keeping(Path(path))) as file:
         stamp(file, h5options["H5RW_VERSION"])
         for name, node in nodes.items():
             write_node(file, name, node)
         file.attrs["NX_class"] = "NXroot"
         file.attrs["default"] = "chunks"
         file["chunks"].attrs["NX_class"] = "NXentry"
+        set_parts_aside(Path(path))
 
 
 def write_meta(path: str | Path, meta: Mapping[str, Any]) -> None:
@@ -180,6 +191,19 @@ def append_chunk(  # noqa: PLR0917  -- the four arrays of a chunk, in the order 
         # Viewers show the chunk that was there first.
         chunks.attrs.setdefault("default", name)
         stamp(file, h5options["H5RW_VERSION"])
+
+
+def check_chunk(
+    data: npt.ArrayLike,
+    indices: npt.ArrayLike,
+    positions: npt.ArrayLike | None,
+    weights: npt.ArrayLike | None,
+) -> None:
+    """See that a chunk can be saved, before any file is touched.
+
+    Parameters and DataError are those of `append_chunk`.
+    """
+    _checked(data, indices, positions, weights)
 
 
 def _checked(

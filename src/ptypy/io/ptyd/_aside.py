@@ -1,0 +1,87 @@
+"""Keep the chunk files of a set that is about to be replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import h5py
+
+from ptypy.errors import FormatError
+from ptypy.io._hdf5 import open_h5
+from ptypy.io.ptyd._entries import resolve_link
+
+__all__ = ["is_worth_keeping", "set_parts_aside"]
+
+
+def is_worth_keeping(path: Path) -> bool:
+    """Say whether a file that is to be replaced may take the place of an older one.
+
+    A run that ended before its first chunk leaves a set without frames: it must not push out
+    the frames of the run before.
+    """
+    if not Path(f"{os.path.realpath(path)}.old").exists():
+        return True
+    with contextlib.suppress(FormatError), open_h5(path) as file:
+        chunks = file.get("chunks")
+        return not (isinstance(chunks, h5py.Group) and not len(chunks))
+    return True
+
+
+def set_parts_aside(path: Path) -> None:
+    """Rename the chunk files of a set to ``<part>.old`` and let its master link to these.
+
+    A new set of the same name would write over them. Only files that are named after the master
+    are; others that it links to belong to somebody else. Each step leaves a set that can be
+    read: a part has both names until the master links to the new one.
+
+    Parameters
+    ----------
+    path : Path
+        The master. Nothing is done if it is missing, unreadable, or links to nothing.
+    """
+    master = Path(os.path.realpath(path))
+    parts = _parts_of(master, path.name) if master.is_file() else {}
+    if not parts:
+        return
+    # What it links to is about to be something else, under the same names.
+    Path(f"{master}.old").unlink(missing_ok=True)
+    for part in parts.values():
+        _name_again(part, Path(f"{part}.old"))
+    with open_h5(master, "r+") as file:
+        for name, part in parts.items():
+            root = file["chunks"].get(name, getlink=True).path
+            target = os.path.relpath(f"{part}.old", master.parent)
+            del file["chunks"][name]
+            file["chunks"][name] = h5py.ExternalLink(target, root)
+    for part in set(parts.values()):
+        part.unlink()
+
+
+def _parts_of(master: Path, name: str) -> dict[str, Path]:
+    """Give the files that chunks of a set are in, where they are named after it."""
+    parts = {}
+    with contextlib.suppress(FormatError), open_h5(master) as file:
+        chunks = file.get("chunks")
+        for chunk in chunks if isinstance(chunks, h5py.Group) else ():
+            link = chunks.get(chunk, getlink=True)
+            if not isinstance(link, h5py.ExternalLink):
+                continue
+            with contextlib.suppress(FormatError):
+                part = Path(os.path.realpath(resolve_link(master, link)))
+                if part != master and part.name.startswith((name, master.name)):
+                    parts[chunk] = part
+    return parts
+
+
+def _name_again(part: Path, other: Path) -> None:
+    """Give a file a second name, in place of what has that name."""
+    aside = part.with_name(f".{part.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        os.link(part, aside)
+    except OSError:  # file systems without hard links
+        shutil.copy2(part, aside)
+    aside.replace(other)
