@@ -10,6 +10,7 @@ import pytest
 from ptypy import defaults_tree
 from ptypy.core import Ptycho
 from ptypy.core.data import MoonFlowerScan, PtydScan
+from ptypy.errors import GeometryError
 from ptypy.io import h5info, h5read
 from ptypy.utils import Param
 
@@ -216,3 +217,20 @@ def test_a_linked_set_is_whole_wherever_it_is_copied_to(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     chunk = PtydScan(dfile=str(tmp_path / "home/of/the/user/moon.ptyd")).next_chunk(100)
     np.testing.assert_array_equal(chunk.data, np.concatenate(delivered))
+
+
+def test_a_file_of_another_release_loads_and_near_field_data_are_not_taken_for_far_field(tmp_path):
+    path = tmp_path / "scan.ptyd"
+    with h5py.File(path, "w") as file:
+        file["chunks/0/data"] = np.full((4, 16, 16), 9.0)
+        file["chunks/0/positions"] = np.arange(8.0).reshape(4, 2) * 1e-7
+        for key, value in {"energy": 8.0, "distance": 1.0, "psize": 1e-4}.items():
+            file[f"meta/{key}"] = value
+        file["meta/version"] = "0.8.1.dev6f61b9d9"
+    tree = Param(scans=Param(s=Param(name="BlockVanilla", data=Param(name="PtydScan"))))
+    tree.scans.s.data.source = str(path)
+    assert len(Ptycho(tree, level=2).model.blocks[0]) == 4
+    with h5py.File(path, "r+") as file:
+        file["meta/propagation"] = "nearfield"
+    with pytest.raises(GeometryError, match="nearfield"):
+        Ptycho(tree, level=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -340,3 +341,14 @@ def test_large_compressed_frames_stand_alone_and_small_ones_share(tmp_path: Path
     with h5py.File(path) as file:
         assert file["chunks/0/data"].chunks == (1, 128, 128)
         assert file["chunks/1/data"].chunks == (8, 32, 32)
+
+
+def test_a_reader_that_waits_leaves_the_file_to_its_writer(tmp_path: Path) -> None:
+    """Readers that looked into the file without a pause kept its writer out, until it gave up."""
+    path = tmp_path / "scan.ptyd"
+    write_scan(path)
+    long_ago = path.stat().st_mtime - 60
+    os.utime(path, (long_ago, long_ago))
+    reader = ptyd.PtydReader(path)
+    with h5py.File(path, "r+"):
+        assert reader.refresh() == 0

@@ -163,3 +163,20 @@ def test_the_experiment_room_offers_the_same_names():
     assert experiment.PTYSCANS is PTYSCANS
     assert issubclass(experiment.Hdf5Loader, PtyScan)
     assert find_scan("Hdf5Loader") is experiment.Hdf5Loader
+
+
+@pytest.mark.parametrize(
+    ("unusual", "plain"),
+    [
+        ({"rebin": "None"}, {"rebin": None}),
+        ({"rebin": np.array(2), "shape": 8}, {"rebin": 2, "shape": 8}),
+        ({"orientation": np.array(5)}, {"orientation": 5}),
+        ({"auto_center": np.array([False])}, {"auto_center": False}),
+        ({"num_frames": np.array([4])}, {"num_frames": 4}),
+        ({"min_frames": None}, {"min_frames": 1}),
+    ],
+)
+def test_numbers_as_files_hold_them_mean_what_they_say(unusual, plain):
+    packages = [PtyScan({"num_frames": 4, "shape": 8, **pars}).auto(2) for pars in (unusual, plain)]
+    first, second = ([frame["data"] for frame in package["iterable"]] for package in packages)
+    np.testing.assert_array_equal(first, second)

@@ -62,7 +62,10 @@ class PtydScan(PtyScan):
             remedy = "is needed: `source` = 'file' reads the file that `dfile` names"
             raise ParameterError([Fault("dfile", repr(path), remedy)])
         self._reader = PtydReader(path)
-        stored = {key: self._reader.meta[key] for key in METAKEYS if key in self._reader.meta}
+        meta = self._reader.meta
+        stored = {key: meta[key] for key in METAKEYS if key in meta}
+        # What wrote the file: a number, or the name of a release. It has no say here.
+        version = stored.pop("version", None)
         if self._reader.shape is not None:
             stored["shape"] = self._reader.shape
         elif "num_frames" not in stored:
@@ -71,6 +74,9 @@ class PtydScan(PtyScan):
             )
         super().__init__(asked, **{k: v for k, v in stored.items() if k not in given})
         self._take_over(stored, given)
+        self.meta.update({"version": version} if version is not None else {})
+        if "propagation" in meta:
+            self.meta.propagation = meta["propagation"]
         self._given = given
         self._file_center = stored.get("center", "fftshift")
         if not self._only_reads and self.save is not None:
@@ -92,6 +98,13 @@ class PtydScan(PtyScan):
         self._may_move = not self._only_reads and (
             "center" in given or self.info.auto_center is True
         )
+        more = self._reader.num_frames - self.num_frames
+        if more > 0 and "num_frames" not in given and self._theory is None:
+            logger.error(
+                "%s: the file says that the scan has %d frames, and holds %d more: they are left "
+                "out; `num_frames=%d` uses them",
+                self._reader.path, self.num_frames, more, self._reader.num_frames,
+            )  # fmt: skip
         missing = self.num_frames - self._reader.num_frames
         if missing > 0:
             there = self._reader.num_frames

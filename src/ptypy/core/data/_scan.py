@@ -14,7 +14,7 @@ from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._load import position_array
 from ptypy.core.data._registry import register
 from ptypy.core.data._save import Recorder
-from ptypy.core.data._settings import validate
+from ptypy.core.data._settings import unpack, validate
 from ptypy.core.data._stages import Stages
 from ptypy.errors import ParameterError
 from ptypy.utils import parallel
@@ -234,6 +234,7 @@ class PtyScan(Stages):
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         p = self.DEFAULT.copy(99)
         p.update({**(pars or {}), **kwargs}, in_place_depth=99)
+        unpack(p)
         self._validate(p)
         self.info: Param = p
         """What was asked for. Subclasses may read it and add to it."""
@@ -241,7 +242,7 @@ class PtyScan(Stages):
         """What holds for the prepared frames; `common` of a package."""
         self._geometry = Geometry(self.info, self.meta)
         self.num_frames = p.num_frames
-        self.min_frames = p.min_frames * parallel.size
+        self.min_frames = (p.min_frames or 1) * parallel.size
         self.load_common_in_parallel = p.load_parallel in ("all", "common")
         self.load_in_parallel = p.load_parallel in ("all", "data")
         self.orientation = p.orientation

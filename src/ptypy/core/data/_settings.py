@@ -14,10 +14,16 @@ from ptypy.errors import Fault, ParameterError
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger
 
-__all__ = ["Settings", "read_settings", "validate"]
+__all__ = ["Settings", "read_settings", "unpack", "validate"]
 
 MIDDLES = ("fftshift", "geometric")
 """Names a centre may have."""
+SCALARS = (
+    "energy", "distance", "version", "num_frames", "min_frames", "rebin", "orientation",
+    "auto_center",
+)  # fmt: skip
+"""Parameters that may come as an array of one number."""
+
 SAVE_MODES = ("append", "link", "merge")
 """Ways of saving that work."""
 
@@ -104,7 +110,7 @@ def validate(cls: Any, info: Param) -> None:
     node = cls._descriptor()
     known = {name: value for name, value in info.items() if name in node.children}
     faults = [*_misspelt(info, node.children), *_saving(info), *_counting(info)]
-    for check in (lambda: read_settings(info), lambda: node.validate(_numbers_unpacked(known))):
+    for check in (lambda: read_settings(info), lambda: node.validate(Param(known))):
         try:
             check()
         except ParameterError as error:
@@ -135,15 +141,13 @@ def _misspelt(info: Iterable[str], known: Iterable[str]) -> list[Fault]:
     return faults
 
 
-def _numbers_unpacked(info: Mapping[str, Any]) -> Param:
-    """Replace arrays of one number, as files hold them, by the number."""
-    scalars = ("energy", "distance", "version", "num_frames", "rebin", "min_frames")
-    checked = Param(info)
-    for name in scalars:
-        value = checked.get(name)
+def unpack(info: Param) -> None:
+    """Replace arrays of one number, as files hold them, by the number, and 'None' by None."""
+    for name in SCALARS:
+        value = info[name]
         if isinstance(value, np.ndarray) and value.size == 1:
-            checked[name] = value.item()
-    return checked
+            value = value.item()
+        info[name] = None if isinstance(value, str) and value.lower() == "none" else value
 
 
 def _saving(info: Mapping[str, Any]) -> list[Fault]:

@@ -56,6 +56,11 @@ def geometry_of(
     numbers = {key: plain.get(key) for key in ("energy", "distance", "psize", "center", "shape")}
     if numbers["shape"] is None:
         numbers["shape"] = frame_shape
+    if plain.get("propagation") not in (None, "farfield"):
+        raise GeometryError(
+            f"scan {label!r} says that its propagation is {plain['propagation']!r}: only "
+            "'farfield' can be reconstructed so far"
+        )
     missing = [f"{key} [{unit}]" for key, unit in _NEEDED.items() if numbers[key] is None]
     if missing:
         raise GeometryError(

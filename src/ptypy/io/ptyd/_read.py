@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,10 @@ from ptypy.io.ptyd._entries import entry, positions_of
 from ptypy.io.ptyd._survey import ChunkInfo, survey
 
 __all__ = ["Block", "PtydReader"]
+
+
+SETTLED = 1.0
+"""After this time, a change would have another time of modification than the one before [s]."""
 
 
 class _Piece(NamedTuple):
@@ -55,6 +60,7 @@ class PtydReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = self._take_stamp()
         self._survey = survey(self.path)
         self._survey.raise_faults()
 
@@ -111,10 +117,27 @@ class PtydReader:
             As on opening, or if the file was replaced by another.
         """
         before = self.num_frames
+        stamp = self._take_stamp()
+        if stamp is not None and stamp == self._stamp:
+            return 0
         found = survey(self.path, self._survey.chunks)
         found.raise_faults()
-        self._survey = found
+        self._stamp, self._survey = stamp, found
         return found.frames - before
+
+    def _take_stamp(self) -> tuple[int, int, int] | None:
+        """Tell the present state of the file; None if it changed too recently to tell.
+
+        A file that did not change need not be opened: readers that look without a pause would
+        keep its writer out.
+        """
+        try:
+            state = self.path.stat()
+        except OSError:
+            return None
+        if time.time() - state.st_mtime < SETTLED:
+            return None
+        return state.st_mtime_ns, state.st_size, state.st_ino
 
     def read(self, start: int, stop: int) -> Block:
         """Read frames that follow one another in the file, across chunks.
