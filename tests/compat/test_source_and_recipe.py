@@ -5,7 +5,7 @@ import pytest
 
 from ptypy import defaults_tree
 from ptypy.core import Ptycho
-from ptypy.core.data import MoonFlowerScan, PtyScan, register
+from ptypy.core.data import PTYSCANS, MoonFlowerScan, PtyScan, register
 from ptypy.errors import ParameterError
 from ptypy.utils import Param
 
@@ -79,7 +79,12 @@ def test_the_word_file_is_all_that_changes_between_the_first_and_the_second_run(
     "chosen",
     [{"source": "numpy"}, {"source": "NumpyScan"}, {"name": "NumpyScan"}, {"name": "numpyscan"}],
 )
-def test_the_class_of_the_tutorial_is_found_by_every_name_a_script_may_use(chosen, raw, tmp_path):
+def test_the_class_of_the_tutorial_is_found_by_every_name_a_script_may_use(
+    chosen, raw, tmp_path, monkeypatch
+):
+    # Other tests register a class of this name, which would be meant first.
+    monkeypatch.delitem(PTYSCANS, "NumpyScan", raising=False)
+
     @defaults_tree.parse_doc("scandata.numpyscan")
     class NumpyScan(PtyScan):
         """Frames in a folder, declared and not registered.
