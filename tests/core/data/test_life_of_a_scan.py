@@ -385,3 +385,15 @@ def test_nobody_knowing_the_number_of_frames_is_told(frames):
 
     with pytest.raises(DataError, match=r"num_frames.*load_positions.*check"):
         Endless(shape=4).auto(2)
+
+
+def test_a_scan_without_a_single_frame_says_so(caplog):
+    """A loader that looks in the wrong folder finds nothing, and no file appears."""
+
+    class Nothing(PtyScan):
+        def load_positions(self):
+            return np.zeros((0, 2))
+
+    scan = Nothing()
+    assert scan.auto(5) == scan.EOS
+    assert "without a single frame" in caplog.text

@@ -384,10 +384,9 @@ class PtyScan(Stages):
             True: log it, on every process. False: return it.
         """
         text = report(vars(self) if what is None else what)
-        if not shout:
-            return text
-        logger.info(text, extra={"allprocesses": True})
-        return None
+        if shout:
+            logger.info(text, extra={"allprocesses": True})
+        return None if shout else text
 
     def _validate(self, p: Param) -> None:
         """Refuse parameters that do not fit."""
@@ -395,6 +394,8 @@ class PtyScan(Stages):
 
     def _finalize(self) -> None:
         """Close the scan; called once, when its end is reported."""
+        if not self.framestart:
+            logger.error("the scan ended without a single frame: there is nothing to save")
         if self._recorder is not None:
             self.meta.num_frames = self.framestart
             self._recorder.close(self.meta, self.info, self._geometry.unknown(self.PLACEHOLDERS))

@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,8 @@ def _saving(info: Mapping[str, Any]) -> list[Fault]:
         faults.append(Fault("dfile", repr(dfile), "is needed: `save` asks for a file to save to"))
     if dfile is not None and not isinstance(dfile, str | os.PathLike):
         faults.append(Fault("dfile", repr(dfile), "must be a path"))
+    elif save is not None and dfile is not None and Path(dfile).is_dir():
+        faults.append(Fault("dfile", repr(dfile), "is a directory; give the path of a file in it"))
     return faults
 
 

@@ -207,7 +207,12 @@ class Stages(ScanHooks):
             flat=self._flat,
             move=self._may_move,
         )
-        if pipeline.plan.pads and np.array_equal(self.info.shape, self.DEFAULT.shape):
+        if pipeline.plan.pads and self.info.shape is None:
+            logger.warning(
+                "the optical axis is not in the middle of the raw frames: they are moved to have "
+                "it there, and padded with pixels that are not trusted"
+            )
+        elif pipeline.plan.pads and np.array_equal(self.info.shape, self.DEFAULT.shape):
             logger.error(
                 "raw frames of %d x %d px are padded to the default `shape`, %s: give the shape "
                 "you want",
