@@ -1,4 +1,4 @@
-"""Importing ptypy is quick and does nothing."""
+"""Importing ptypy does nothing, and so is quick."""
 
 import json
 import subprocess
@@ -9,13 +9,10 @@ import pytest
 import ptypy
 
 PROBE = """
-import json, logging, sys, time
+import json, logging, sys
 hook = sys.excepthook
-start = time.perf_counter()
 import ptypy
-seconds = time.perf_counter() - start
 print(json.dumps({
-    "seconds": seconds,
     "modules": sorted(sys.modules),
     "handlers": len(logging.getLogger("ptypy").handlers) + len(logging.getLogger().handlers),
     "hook": hook is sys.excepthook,
@@ -31,26 +28,22 @@ def run(script):
 
 @pytest.fixture(scope="module")
 def imports():
-    return [json.loads(run(PROBE)) for _ in range(3)]
-
-
-def test_importing_takes_less_than_a_third_of_a_second(imports):
-    assert min(once["seconds"] for once in imports) < 0.3
+    return json.loads(run(PROBE))
 
 
 @pytest.mark.parametrize("heavy", ["mpi4py", "numba", "h5py", "hdf5plugin", "matplotlib", "scipy"])
 def test_importing_loads_nothing_heavy(imports, heavy):
-    assert heavy not in imports[0]["modules"]
+    assert heavy not in imports["modules"]
 
 
 def test_importing_loads_no_room_but_the_ground_floor(imports):
-    rooms = {name.split(".")[1] for name in imports[0]["modules"] if name.startswith("ptypy.")}
+    rooms = {name.split(".")[1] for name in imports["modules"] if name.startswith("ptypy.")}
     assert rooms == {"errors", "utils"}
 
 
 def test_importing_changes_neither_logging_nor_the_exception_hook(imports):
-    assert imports[0]["handlers"] == 0
-    assert imports[0]["hook"]
+    assert imports["handlers"] == 0
+    assert imports["hook"]
 
 
 def test_importing_changes_no_warning_filter_but_what_numpy_changes():

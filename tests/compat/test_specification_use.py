@@ -124,16 +124,15 @@ def test_prepared_frames_may_be_prepared_further_and_saved_elsewhere_but_only_by
 # ------------------------------------------------------------------------ on the fly
 
 DEMON = """
-import sys, time
+import sys
 from pathlib import Path
 from ptypy.core.data import MoonFlowerScan
 
 folder = Path(sys.argv[1])
 scan = MoonFlowerScan(num_frames=30, shape=32, save="link", dfile=str(folder / "live.ptyd"))
 scan.auto(6)
-(folder / "first_chunk_is_there").touch()
-while not (folder / "go_on").exists():
-    time.sleep(0.01)
+print("first chunk is there", flush=True)
+sys.stdin.readline()
 while scan.auto(6) != scan.EOS:
     pass
 """
@@ -144,32 +143,39 @@ def demon(tmp_path: Path):
     """Start a process that prepares frames; it pauses after the first chunk until told."""
     process = subprocess.Popen(
         [sys.executable, "-c", DEMON, str(tmp_path)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        text=True,
     )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "first_chunk_is_there").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "first chunk is there\n"
     yield process
     process.kill()
     process.communicate()
+
+
+def tell_to_go_on(demon) -> None:
+    """Let the process prepare the rest."""
+    demon.stdin.write("\n")
+    demon.stdin.flush()
 
 
 def test_a_reconstruction_begins_with_the_first_chunk_and_uses_all_that_follow(demon, tmp_path):
     P = reconstruct(tmp_path, level=4, source=str(tmp_path / "live.ptyd"))
     assert P.num_frames == 6
     assert not P.model.end_of_scan
-    (tmp_path / "go_on").touch()
+    tell_to_go_on(demon)
     P.run()
     assert P.model.end_of_scan
     assert P.num_frames == 30
-    assert demon.communicate(timeout=60) == (b"", None)  # it works in silence
+    assert demon.communicate(timeout=60) == ("", None)  # it works in silence
 
 
 def test_every_chunk_is_a_file_of_its_own_and_all_who_read_see_one_scan(demon, tmp_path):
     path = tmp_path / "live.ptyd"
     readers = [PtydScan(dfile=str(path)), PtydScan(source=str(path))]
-    (tmp_path / "go_on").touch()
+    tell_to_go_on(demon)
     seen: list[list] = [[], []]
     deadline = time.monotonic() + 60
     while not all(reader.end_of_scan for reader in readers) and time.monotonic() < deadline:

@@ -1,7 +1,5 @@
 """A run as its user sees it: parameters checked at once, results saved whole, none lost."""
 
-import time
-
 import h5py
 import numpy as np
 import pytest
@@ -143,10 +141,8 @@ def test_a_scan_that_ends_without_a_frame_is_an_error_not_an_endless_wait(tree):
 
     assert EmptyScan.EOS == EOS
     tree.scans.MF.data = u.Param(name="EmptyScan")
-    start = time.perf_counter()
     with pytest.raises(DataError, match="`MF` ended without a single frame"):
         Ptycho(tree, level=5)
-    assert time.perf_counter() - start < 10
 
 
 # ------------------------------------------------------------------------ parameters

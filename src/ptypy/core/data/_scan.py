@@ -249,9 +249,8 @@ class PtyScan(Stages):
         self.rebin = 1 if p.rebin is None else p.rebin
         self.save = p.save
         self.dfile: str | None = None
-        self.framestart = self.chunknum = 0
-        self.start = 0
-        """First frame of the latest chunk, counted as they are loaded."""
+        self.framestart = self.chunknum = self.start = 0
+        """Counted as they are loaded: the next frame, the next chunk, the latest one's first."""
         self.chunk: Chunk | None = None
         """Always None: a chunk belongs to who asked for it. Kept for scripts of PtyPy 0.9."""
         self.indices = Param(chunk=[], node=[], lm=[])
