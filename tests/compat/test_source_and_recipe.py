@@ -127,3 +127,15 @@ def test_an_unknown_source_says_what_was_likely_meant(tmp_path):
 def test_a_misspelt_entry_of_the_recipe_is_named(raw, tmp_path):
     with pytest.raises(ParameterError, match=r"foldr.*did you mean `folder`"):
         run(tmp_path, source="folder", recipe={"foldr": str(raw)})
+
+
+def test_what_is_wrong_with_sources_is_told_with_all_other_faults(tmp_path):
+    p = Param(io=Param(home=str(tmp_path)), scans=Param(), engines=Param())
+    p.scans.one = Param(name="BlockVanilla", data=Param(source="foldr"))
+    p.scans.two = Param(name="BlockVanilla", data=Param(source="folder", recipe="raw"))
+    p.engines.e = Param(name="DM", numitr=3)
+    with pytest.raises(ParameterError) as raised:
+        Ptycho(p, level=5)
+    assert [fault.path for fault in raised.value.faults] == [
+        "scans.one.data.source", "scans.two.data.recipe", "engines.e.numitr",
+    ]  # fmt: skip

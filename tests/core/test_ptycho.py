@@ -7,11 +7,14 @@ import pytest
 from ptypy import defaults_tree
 from ptypy import utils as u
 from ptypy.core import Ptycho
-from ptypy.core.data import EOS, PtyScan
+from ptypy.core.data import EOS, MoonFlowerScan, PtyScan
 from ptypy.core.paths import Paths
 from ptypy.core.ptycho import check
 from ptypy.engines import ENGINES, BaseEngine, register
 from ptypy.errors import DataError, FormatError, ParameterError
+from ptypy.io import ptyd
+
+GEOMETRY = {"energy": 7.2, "distance": 7.19, "psize": 172e-6}
 
 
 @pytest.fixture
@@ -465,3 +468,44 @@ def test_a_home_that_cannot_hold_results_is_named_before_the_work_begins(tree, t
     tree.io.home = str(tmp_path / "afile" / "results")
     with pytest.raises(ParameterError, match=r"io\.home.*afile is a file"):
         Ptycho(tree, level=5)
+
+
+def test_a_run_that_waits_for_frames_says_so_and_goes_on_when_they_come(
+    tree, tmp_path, monkeypatch, caplog
+):
+    """A preparation that was cut short would keep a run waiting without a word."""
+    package = MoonFlowerScan(num_frames=20, shape=32).auto(100)
+    frames = [frame["data"] for frame in package["iterable"]]
+    file, places = tmp_path / "live.ptyd", package["chunk"].positions
+    ptyd.create(file, {**GEOMETRY, "num_frames": len(frames)}, {})
+    ptyd.append_chunk(file, 0, frames[:6], range(6), places[:6], None)
+
+    @register()
+    class WritesTheRest(BaseEngine):
+        """Plays the part of the preparation.
+
+        Defaults:
+
+        [name]
+        default = WritesTheRest
+        type = str
+        help = Name of the engine
+        """
+
+        def engine_iterate(self, num):
+            if self.curiter == 2:
+                rest = slice(6, len(frames))
+                numbers = range(6, len(frames))
+                ptyd.append_chunk(file, 1, frames[rest], numbers, places[rest], None)
+
+    monkeypatch.setattr("ptypy.core.ptycho._iterate.PATIENCE", 0.0)
+    tree.scans.MF.data = u.Param(name="PtydScan", source=str(file))
+    tree.engines = u.Param(e=u.Param(name="WritesTheRest", numiter=2))
+    try:
+        P = Ptycho(tree, level=5)
+    finally:
+        ENGINES.pop("WritesTheRest")
+    assert P.num_frames == len(frames)
+    said = [r for r in caplog.records if r.getMessage().startswith("no frames have arrived")]
+    assert said
+    assert {record.levelname for record in said} == {"ERROR"}

@@ -60,6 +60,27 @@ def _plain(axis: Any, title: str) -> None:
     axis.set_yticks([])
 
 
+def _panel(
+    axis: Any,
+    image: npt.NDArray[np.floating],
+    seen: npt.NDArray[np.bool_],
+    *,
+    title: str,
+    colours: str,
+    limits: tuple[float, ...],
+    pixel: float,
+) -> None:
+    """Draw an image where it is known, cut to that, with colour bar and scale bar."""
+    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    known = np.ma.masked_where(~seen, image)[cut]
+    low, high = limits
+    shown = axis.imshow(known, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    axis.figure.colorbar(shown, ax=axis, shrink=0.85)
+    _plain(axis, title)
+    _scale_bar(axis, known.shape[1], pixel)
+
+
 def draw_object(
     path: str | Path,
     obj: npt.NDArray[np.complexfloating],
@@ -86,18 +107,12 @@ def draw_object(
         The file.
     """
     seen = np.ones(obj.shape, bool) if weight is None else np.asarray(weight) > 0
-    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
-    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     phase = np.angle(obj * np.exp(-1j * np.angle(np.sum(obj[seen]))))
     figure, axes = _figure(11, 5.2, 2)
     images = ((phase, "Phase [rad]", "bone"), (np.abs(obj), "Amplitude", "gray"))
     for axis, (image, title, colours) in zip(axes, images, strict=True):
-        low, high = np.percentile(image[seen], (0.5, 99.5))
-        known = np.ma.masked_where(~seen, image)[cut]
-        shown = axis.imshow(known, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-        figure.colorbar(shown, ax=axis, shrink=0.85)
-        _plain(axis, title)
-        _scale_bar(axis, columns[-1] + 1 - columns[0], resolution)
+        limits = tuple(np.percentile(image[seen], (0.5, 99.5)))
+        _panel(axis, image, seen, title=title, colours=colours, limits=limits, pixel=resolution)
     return _save(figure, path)
 
 
@@ -165,24 +180,19 @@ def draw_comparison(path: str | Path, found: Comparison, *, resolution: float) -
         The file.
     """
     seen = found.compared
-    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
-    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     turn = np.exp(-1j * np.angle(np.sum(found.truth[seen])))
     truth, phase = np.angle(found.truth * turn), np.angle(found.aligned * turn)
     difference = np.angle(found.aligned * found.truth.conj())
     low, high = np.percentile(truth[seen], (0.5, 99.5))
     figure, axes = _figure(15, 4.8, 3)
+    tenth = (high - low) / 10
     panels = (
-        (phase, "Reconstructed phase [rad]", "bone", low, high),
-        (truth, "True phase [rad]", "bone", low, high),
-        (difference, "Difference [rad]", "RdBu", -(high - low) / 10, (high - low) / 10),
+        (phase, "Reconstructed phase [rad]", "bone", (low, high)),
+        (truth, "True phase [rad]", "bone", (low, high)),
+        (difference, "Difference [rad]", "RdBu", (-tenth, tenth)),
     )
-    for axis, (image, title, colours, least, most) in zip(axes, panels, strict=True):
-        known = np.ma.masked_where(~seen, image)[cut]
-        shown = axis.imshow(known, cmap=colours, vmin=least, vmax=most, interpolation="nearest")
-        figure.colorbar(shown, ax=axis, shrink=0.85)
-        _plain(axis, title)
-        _scale_bar(axis, columns[-1] + 1 - columns[0], resolution)
+    for axis, (image, title, colours, limits) in zip(axes, panels, strict=True):
+        _panel(axis, image, seen, title=title, colours=colours, limits=limits, pixel=resolution)
     return _save(figure, path)
 
 

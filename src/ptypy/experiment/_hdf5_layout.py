@@ -8,8 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError
+from ptypy.utils.verbose import logger
 
-__all__ = ["pair_positions", "raster_shape", "read_bounds", "read_edges", "select_frames"]
+__all__ = [
+    "monitor_gain",
+    "pair_positions",
+    "raster_shape",
+    "read_bounds",
+    "read_edges",
+    "select_frames",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -124,6 +132,37 @@ def select_frames(
             f"frameorder.indices names frame {outside[0]}; there are frames 0 to {frames - 1}"
         )
     return order[wanted.ravel()[order]]
+
+
+def monitor_gain(monitor: Floats, scan_shape: tuple[int, ...], sigma: float) -> Floats:
+    """Give the factor that takes out of every frame what the source did.
+
+    Parameters
+    ----------
+    monitor : (N,) float64
+        Readings of a beam monitor, one a frame of the file.
+    scan_shape : tuple of int
+        ``(K,)`` or ``(A, B)``.
+    sigma : float
+        Readings further from their mean than this many standard deviations are not believed.
+
+    Returns
+    -------
+    (N,) float64
+        Mean reading over the frame's own; 1 where that is not believed.
+    """
+    frames = int(np.prod(scan_shape))
+    if monitor.size != frames:
+        raise DataError(f"normalisation has {monitor.size} readings for {frames} frames")
+    mean, allowed = monitor.mean(), sigma * monitor.std()
+    strange = np.abs(monitor - mean) > allowed
+    if strange.any():
+        logger.error(
+            "%d of %d beam monitor readings are further than %g from their mean %g: these frames "
+            "are not normalised",
+            strange.sum(), monitor.size, allowed, mean,
+        )  # fmt: skip
+    return np.where(strange, 1.0, mean / np.where(strange, 1.0, monitor))
 
 
 def read_bounds(value: Any) -> tuple[int, int | None] | None:

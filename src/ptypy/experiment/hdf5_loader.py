@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
 from ptypy.errors import DataError
 from ptypy.experiment._hdf5_layout import (
+    monitor_gain,
     pair_positions,
     raster_shape,
     read_bounds,
@@ -20,7 +22,6 @@ from ptypy.experiment._hdf5_layout import (
 from ptypy.experiment._hdf5_read import dataset_of, read_frames, read_numbers, require_sources
 from ptypy.io import open_h5
 from ptypy.utils.parameters import Param
-from ptypy.utils.verbose import logger
 
 __all__ = ["Hdf5Loader"]
 
@@ -266,31 +267,32 @@ class Hdf5Loader(PtyScan):
         (N, 2) float64
             Positions (y, x) = (slow, fast) [m].
         """
-        slow, fast = self._motors()
-        return pair_positions(self._scan_shape(), slow, fast)[self._frame_numbers()]
+        return pair_positions(self._scan_shape, *self._motors)[self._frame_numbers]
 
     def load_common(self) -> dict[str, Any]:
         """Read what all frames share: dark, flat, beam monitor, and which frames are used."""
         info = self.info
-        common: dict[str, Any] = {"frame_numbers": self._frame_numbers()}
+        common: dict[str, Any] = {"frame_numbers": self._frame_numbers}
         for name in ("darkfield", "flatfield"):
             if info[name].key is not None:
                 common[name] = np.squeeze(read_numbers(info[name], name)).astype(np.float32)
         if info.normalisation.key is not None:
-            common["gain"] = self._gain()[common["frame_numbers"]]
+            monitor = read_numbers(info.normalisation, "normalisation").ravel()
+            gain = monitor_gain(monitor, self._scan_shape, info.normalisation.sigma)
+            common["gain"] = gain[common["frame_numbers"]]
         return common
 
     def load_weight(self) -> npt.NDArray[np.bool_] | None:
         """Read the mask, True where a pixel may be trusted; None if there is none."""
         where = self.info.mask
         if where.key is None:
-            mask = None if self.info.padding is None else np.ones(self._frame_shape(), dtype=bool)
+            mask = None if self.info.padding is None else np.ones(self._frame_shape, dtype=bool)
         else:
             stored = np.squeeze(read_numbers(where, "mask")) != 0
-            if stored.shape != self._frame_shape():
+            if stored.shape != self._frame_shape:
                 raise DataError(
                     f"mask: {where.file}:{where.key} has shape {stored.shape}, not that of a "
-                    f"frame, {self._frame_shape()}"
+                    f"frame, {self._frame_shape}"
                 )
             mask = ~stored if where.invert else stored
         return mask if mask is None else np.pad(mask, read_edges(self.info.padding))
@@ -342,6 +344,7 @@ class Hdf5Loader(PtyScan):
             return frame
         return np.pad(frame, read_edges(self.info.padding), constant_values=value)
 
+    @cached_property
     def _dataset_shape(self) -> tuple[int, ...]:
         """Give the shape of the frame dataset, without the axis that `outer_index` picks from."""
         where = self.info.intensities
@@ -355,12 +358,15 @@ class Hdf5Loader(PtyScan):
             )
         return tuple(int(n) for n in shape)
 
+    @property
     def _scan_shape(self) -> tuple[int, ...]:
-        return self._dataset_shape()[:-2]
+        return self._dataset_shape[:-2]
 
+    @property
     def _frame_shape(self) -> tuple[int, ...]:
-        return self._dataset_shape()[-2:]
+        return self._dataset_shape[-2:]
 
+    @cached_property
     def _motors(self) -> list[npt.NDArray[np.float64]]:
         """Read the slow and the fast motor [m]."""
         where = self.info.positions
@@ -373,6 +379,7 @@ class Hdf5Loader(PtyScan):
             axes.append(np.atleast_1d(np.squeeze(values) * where[f"{axis}_multiplier"]))
         return axes
 
+    @cached_property
     def _frame_numbers(self) -> npt.NDArray[np.int64]:
         info = self.info
         box = info.positions.bounding_box
@@ -382,26 +389,10 @@ class Hdf5Loader(PtyScan):
         if info.frameorder.indices is not None:
             order = np.asarray(info.frameorder.indices, dtype=np.int64)
         return select_frames(
-            raster_shape(self._scan_shape(), *self._motors()),
+            raster_shape(self._scan_shape, *self._motors),
             keep=keep,
             slow_bounds=read_bounds(box.slow_axis_bounds),
             fast_bounds=read_bounds(box.fast_axis_bounds),
             skip=info.positions.skip,
             order=order,
         )
-
-    def _gain(self) -> npt.NDArray[np.float64]:
-        """Give the factor of every frame of the file: mean monitor over its own reading."""
-        monitor = read_numbers(self.info.normalisation, "normalisation").ravel()
-        frames = int(np.prod(self._scan_shape()))
-        if monitor.size != frames:
-            raise DataError(f"normalisation has {monitor.size} readings for {frames} frames")
-        mean, allowed = monitor.mean(), self.info.normalisation.sigma * monitor.std()
-        strange = np.abs(monitor - mean) > allowed
-        if strange.any():
-            logger.warning(
-                "%d of %d beam monitor readings are further than %g from their mean %g: "
-                "these frames are not normalised",
-                strange.sum(), monitor.size, allowed, mean,
-            )  # fmt: skip
-        return np.where(strange, 1.0, mean / np.where(strange, 1.0, monitor))

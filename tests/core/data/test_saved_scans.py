@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ptypy.core.data import EOS, WAIT, PtydScan
-from ptypy.errors import FormatError, ParameterError
+from ptypy.errors import DataError, FormatError, ParameterError
 from ptypy.io import ptyd
 from ptypy.utils.parameters import Param, Placeholder
 
@@ -340,3 +340,74 @@ def test_preparing_the_star_gives_what_ptypy_0_9_gave(memory_scan, shared_data):
     np.testing.assert_allclose(joined(mine)[0], 4 * joined(theirs)[0])
     for key in ("center", "shape", "psize"):
         np.testing.assert_allclose(mine[0].meta[key], theirs[0].meta[key])
+
+
+# ------------------------------------------------- what was saved before is not lost
+
+
+def test_an_older_file_of_the_same_name_is_kept(saved, caplog):
+    path, _ = saved()
+    before = path.read_bytes()
+    saved(rebin=1)
+    assert "scan.ptyd.old" in caplog.text
+    assert path.with_name("scan.ptyd.old").read_bytes() == before
+
+
+def test_a_second_linked_run_leaves_every_frame_of_the_first_in_the_old_set(saved, tmp_path):
+    path, first = saved(save="link")
+    _, second = saved(save="link", rebin=1)
+    assert_same_scan(everything(PtydScan(dfile=str(path))), second)
+    assert_same_scan(everything(PtydScan(dfile=f"{path}.old")), first)
+    _, third = saved(save="link", orientation=0)
+    assert_same_scan(everything(PtydScan(dfile=str(path))), third)
+    assert_same_scan(everything(PtydScan(dfile=f"{path}.old")), second)
+
+
+def test_a_first_chunk_that_cannot_be_saved_costs_no_older_file(saved, memory_scan, stack):
+    path, _ = saved()
+    before = path.read_bytes()
+
+    class Twice(memory_scan):
+        def _label_frames(self, slots):
+            return [0 for _ in slots]
+
+    scan = Twice(stack, dfile=str(path), save="append", **GEOMETRY)
+    for _ in range(2):
+        with pytest.raises(DataError, match="same index"):
+            scan.auto(4)
+    assert path.read_bytes() == before
+    assert not path.with_name("scan.ptyd.old").exists()
+
+
+def test_trying_the_first_chunk_again_keeps_the_older_file(saved, memory_scan, stack):
+    path, _ = saved()
+    before = path.read_bytes()
+    asked = {"dfile": str(path), "save": "link", "chunk_format": "/%d"}
+    scan = memory_scan(stack, **asked, **GEOMETRY)
+    for _ in range(2):  # no directory can be made where the file is
+        with pytest.raises(FormatError):
+            scan.auto(4)
+    assert path.with_name("scan.ptyd.old").read_bytes() == before
+
+
+def test_a_scan_that_fails_at_once_leaves_an_older_file_alone(saved, memory_scan, stack):
+    path, _ = saved()
+    before = path.read_bytes()
+    asked = {"dfile": str(path), "save": "append", "center": (99, 99), **GEOMETRY}
+    scan = memory_scan(stack, **asked)
+    with pytest.raises(ValueError, match="outside"):
+        scan.auto(3)
+    assert path.read_bytes() == before
+    assert not path.with_name("scan.ptyd.old").exists()
+
+
+def test_frames_that_could_not_be_saved_are_tried_again(memory_scan, stack, tmp_path, monkeypatch):
+    scan = memory_scan(stack, dfile=str(tmp_path / "a.ptyd"), save="append", **GEOMETRY)
+    first = scan.next_chunk(4)
+    hidden = (tmp_path / "a.ptyd").rename(tmp_path / "away")
+    with pytest.raises(FormatError):
+        scan.next_chunk(4)
+    hidden.rename(tmp_path / "a.ptyd")
+    rest = everything(scan)
+    assert [c.number for c in rest] == [1, 2]
+    assert_same_scan(everything(PtydScan(dfile=str(tmp_path / "a.ptyd"))), [first, *rest])

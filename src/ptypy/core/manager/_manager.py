@@ -40,7 +40,7 @@ class ModelManager:
     def __init__(self, ptycho: Any, pars: Mapping[str, Any] | None) -> None:
         self.ptycho = ptycho
         self.scans: dict[str, ScanModel] = {}
-        self._pods_of: set[int] = set()
+        self._with_pods: dict[str, int] = {}
         faults: list[Fault] = []
         for label, scan_pars in (pars or {}).items():
             try:
@@ -95,13 +95,14 @@ class ModelManager:
             Those of the run, by ID.
         """
         run = self.ptycho
-        for scan in self.scans.values():
-            new = [block for block in scan.blocks if id(block) not in self._pods_of]
+        for label, scan in self.scans.items():
+            new = scan.blocks[self._with_pods.get(label, 0) :]
             if not new or scan.probe is None or scan.probe_views is None:
                 continue
             modes = run.probe.objects_of(scan.probe, scan.probe_views)
+            # Noted before they are made: a pod that looks for its siblings comes back here.
+            self._with_pods[label] = len(scan.blocks)
             for block in new:
-                self._pods_of.add(id(block))
                 frames = block.frames
                 columns = (
                     run.obj.objects_of(block.obj, block.object_views),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ptypy import defaults_tree
@@ -24,7 +24,7 @@ _NOT_YET = {
 """Parameter: (the one value that works, what is wrong with others)."""
 
 
-def check(p: Param, *, needs_scans: bool) -> None:
+def check(p: Param, *, needs_scans: bool, found: Sequence[Fault] = ()) -> None:
     """Check the parameters of a run: names, types, limits, and what this version can do.
 
     Parameters
@@ -33,19 +33,22 @@ def check(p: Param, *, needs_scans: bool) -> None:
         Parameters, complete with their defaults.
     needs_scans : bool
         The run is to load data, so there must be some.
+    found : sequence of Fault
+        What is known to be wrong already; of the same groups nothing more is said.
 
     Raises
     ------
     ParameterError
         With every fault that was found.
     """
-    faults: list[Fault] = []
+    faults = list(found)
+    told = {fault.path.rpartition(".")[0] for fault in found}
     try:
         defaults_tree["ptycho"].validate(p)
     except ParameterError as error:
         if not error.faults:
             raise
-        faults += error.faults
+        faults += [f for f in error.faults if not any(f.path.startswith(group) for group in told)]
     known = {fault.path for fault in faults}
     faults += [fault for fault in _more_faults(p, needs_scans) if fault.path not in known]
     if faults:

@@ -11,10 +11,32 @@ if TYPE_CHECKING:
     from ptypy.core.ptycho._ptycho import Ptycho
     from ptypy.engines import BaseEngine
 
-__all__ = ["iterate_until_done"]
+__all__ = ["Silence", "iterate_until_done"]
 
 PATIENCE = 60.0
 """How long no frame may arrive before, and between, words about it [s]."""
+
+
+class Silence:
+    """Says, at a level that is always seen, when no frames have arrived for long."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def end(self) -> None:
+        """Frames have arrived."""
+        self._since = time.monotonic()
+
+    def tell(self) -> None:
+        """Say so if it has lasted, and begin to count again."""
+        if time.monotonic() - self._since <= PATIENCE:
+            return
+        logger.error(
+            "no frames have arrived for %.0f s, and the scan has not ended. If it was cut short, "
+            "stop, and give the number of frames there are as `num_frames` of its data.",
+            PATIENCE,
+        )
+        self.end()
 
 
 def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None:
@@ -32,16 +54,13 @@ def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None
     """
     engine.initialize()
     engine.prepare()
-    heard = time.monotonic()
+    silence = Silence()
     with Progress(engine.numiter, engine.name, "iterations") as progress:
         while not engine.finished:
-            if _take_in(run, engine, pause):
-                heard = time.monotonic()
+            _take_in(run, engine, silence, pause)
             if not run.model.end_of_scan:
                 engine.numiter += engine.p.numiter_contiguous
-                if time.monotonic() - heard > PATIENCE:
-                    _say_that_nothing_arrives()
-                    heard = time.monotonic()
+                silence.tell()
             before = engine.curiter
             engine.iterate()
             progress.total = engine.numiter
@@ -50,8 +69,8 @@ def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None
     engine.finalize()
 
 
-def _take_in(run: Ptycho, engine: BaseEngine, pause: float) -> bool:
-    """Take in what has arrived, if anything; wait until there is enough to begin with."""
+def _take_in(run: Ptycho, engine: BaseEngine, silence: Silence, pause: float) -> None:
+    """Take in what has arrived; wait until there is enough to begin with."""
     arrived = not run.model.end_of_scan and run.load_new_data() is not None
     waiting = False
     while run.num_frames < run.p.min_frames_for_recon and not run.model.end_of_scan:
@@ -59,19 +78,11 @@ def _take_in(run: Ptycho, engine: BaseEngine, pause: float) -> bool:
             logger.info("waiting for %d frames", run.p.min_frames_for_recon)
             waiting = True
         time.sleep(pause)
+        silence.tell()
         arrived = run.load_new_data() is not None or arrived
     if arrived:
+        silence.end()
         engine.prepare()
-    return arrived
-
-
-def _say_that_nothing_arrives() -> None:
-    """Say, at a level that is always seen, that the run waits for a scan to end."""
-    logger.error(
-        "no frames have arrived for %.0f s. The run goes on with those there are until the scan "
-        "ends. If it was cut short, stop, and give their number as `num_frames` of its data.",
-        PATIENCE,
-    )
 
 
 def _note(run: Ptycho) -> str:

@@ -12,15 +12,15 @@ import numpy as np
 
 from ptypy import defaults_tree
 from ptypy.core.classes import Base, Container
-from ptypy.core.data import spell_out
 from ptypy.core.manager import ModelManager
 from ptypy.core.paths import Paths
 from ptypy.core.ptycho import _interaction  # noqa: F401  (declares the parameters of that name)
 from ptypy.core.ptycho._check import check, check_engine
 from ptypy.core.ptycho._citations import Citations
-from ptypy.core.ptycho._iterate import iterate_until_done
+from ptypy.core.ptycho._iterate import Silence, iterate_until_done
 from ptypy.core.ptycho._names import free_label, listed, now, script_name
 from ptypy.core.ptycho._parameters import PtychoParameters
+from ptypy.core.ptycho._sources import spell_out_sources
 from ptypy.core.save_load import KINDS, describe_run, read_content, restore_container, snapshot
 from ptypy.engines import find_engine
 from ptypy.errors import DataError, FormatError, ParameterError
@@ -34,17 +34,6 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05
 """Time between two looks for frames that have not arrived [s]."""
-
-
-def _spell_out_sources(p: Param) -> None:
-    """Let scans choose their loader by ``data.source``, too; see `spell_out`."""
-    for label, scan in (p.get("scans") or {}).items():
-        if isinstance(scan, Param) and "data" in scan:
-            try:
-                scan.data = spell_out(scan.data)
-            except ParameterError as error:
-                faults = [f._replace(path=f"scans.{label}.{f.path}") for f in error.faults]
-                raise ParameterError(faults) from None
 
 
 @defaults_tree.parse_doc("ptycho")
@@ -104,8 +93,8 @@ class Ptycho(Base, PtychoParameters):
         self.p: Param = self.DEFAULT.copy(99)
         self.p.update(asParam(pars or {}), in_place_depth=99)
         self.p.update(asParam(kwargs), in_place_depth=99)
-        _spell_out_sources(self.p)
-        check(self.p, needs_scans=level >= 2)
+        faults = spell_out_sources(self.p)
+        check(self.p, needs_scans=level >= 2, found=faults)
         verbose.set_level(self.p.verbose_level)
         self.data_type: str = self.p.data_type
         self.CType, self.FType = np.complex64, np.float32
@@ -152,6 +141,7 @@ class Ptycho(Base, PtychoParameters):
             If all scans ended without a single frame.
         """
         waiting = False
+        silence = Silence()
         while not self.load_new_data():
             if self.model.end_of_scan or not self.model.data_available:
                 raise DataError(
@@ -161,6 +151,7 @@ class Ptycho(Base, PtychoParameters):
             if not waiting:
                 logger.info("waiting for the first frames")
                 waiting = True
+            silence.tell()
             time.sleep(PAUSE)
         if print_stats:
             self.print_stats()
