@@ -62,7 +62,7 @@ def check_probe_and_object(transform: Transform, probe: Any, obj: Any) -> None:
 
 
 def check_corners(
-    transform: Transform, corners: Any, object_shape: tuple[int, ...]
+    transform: Transform, corners: Any, object_shape: tuple[int, ...], margin: int = 0
 ) -> npt.NDArray[np.int64]:
     """Give the corners as int64, after making sure that every view lies inside the object.
 
@@ -72,6 +72,8 @@ def check_corners(
         Row and column of the object's pixel under each frame's upper left pixel.
     object_shape : (int, int)
         Height and width of the object [px].
+    margin : int
+        How many pixels below and to the right of a view are needed, too.
     """
     given = np.asarray(corners)
     if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
@@ -79,7 +81,7 @@ def check_corners(
             f"corners are {given.dtype} of shape {given.shape}; they must be integers (N, 2)"
         )
     places: npt.NDArray[np.int64] = np.ascontiguousarray(given, np.int64)
-    last = np.subtract(object_shape, transform.shape)
+    last = np.subtract(object_shape, transform.shape) - margin
     outside = ((places < 0) | (places > last)).any(axis=1)
     if outside.any():
         j = int(outside.argmax())

@@ -10,7 +10,6 @@ from ptypy.accelerate._arrays import (
     Planes,
     Strips,
     check_array,
-    check_corners,
     check_measured,
     check_probe_and_object,
 )
@@ -41,6 +40,7 @@ from ptypy.accelerate._lanes import (
     total,
 )
 from ptypy.accelerate._modulus import fit_rows
+from ptypy.accelerate._patch import Places, give_back, patch_size, view_of
 from ptypy.accelerate._transform import Transform
 from ptypy.errors import DataError
 
@@ -95,12 +95,16 @@ def update_views(
     plane: int,
     object_step: float,
     probe_step: float,
+    keep: float,
 ) -> tuple[float, float]:
-    """Move object and probe; give sum |d|^2 and the largest |P|^2 there is now."""
+    """Move object and probe; give sum |d|^2 and the largest |P|^2 there is now.
+
+    ``obj`` becomes ``keep`` times what it was plus its move.
+    """
     height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     step, mode_bytes = peek(spec + STRIP_BYTES), strips * height * ROW
     inverse_size = spread(1.0 / (height * peek(spec + WIDTH)))
-    for_object, for_probe = spread(object_step), spread(probe_step)
+    for_object, for_probe, keeps = spread(object_step), spread(probe_step), spread(keep)
     largest, change = spread(0.0), 0.0
     for s in range(strips):
         for m in range(modes):
@@ -125,8 +129,8 @@ def update_views(
                 store(p, pre)
                 store(p + VECTOR, pim)
             largest = maximum(largest, power)
-            store(at, ore + for_object * move_re)
-            store(at + plane, oim + for_object * move_im)
+            store(at, keeps * ore + for_object * move_re)
+            store(at + plane, keeps * oim + for_object * move_im)
         change += total(squares)
     return change, peak(largest)
 
@@ -143,12 +147,14 @@ def epie_frames(
     plane: int,
     object_rows: int,
     corners: int,
+    shifts: int,
     amplitude: int,
     object_step: float,
     probe_step: float,
     peaks: int,
     probe_peak: float,
     frame: int,
+    patch: int,
     valid: int,
     errors: int,
 ) -> None:
@@ -162,16 +168,16 @@ def epie_frames(
         peak_rows(obj, row, plane, 0, object_rows, peaks)
     for k in range(count):
         j = peek(order + 8 * k)
-        o = obj + corner_place(corners, j, row)
+        o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
         for m in range(modes):
             p = probe + m * strips * height * ROW
-            product_columns(spec, frame + m * frame_bytes, p, o, row, plane)
+            product_columns(spec, frame + m * frame_bytes, p, o, step, part)
         measured = amplitude + j * blocks * width * VECTOR
         put64(errors + 24 * j, fit_rows(spec, frame, frame_bytes, tile, modes, measured))
         if peaks != 0:
             object_peak = largest_of(peaks, object_rows)
         elif probe_step != 0.0:
-            object_peak = peak_view(spec, o, row, plane, valid)
+            object_peak = peak_view(spec, o, step, part, valid)
         else:
             object_peak = 1.0
         change, probe_peak = update_views(
@@ -181,15 +187,20 @@ def epie_frames(
             modes,
             probe,
             o,
-            row,
-            plane,
+            step,
+            part,
             object_step / probe_peak if probe_peak > 0.0 else 0.0,
             probe_step / object_peak if object_peak > 0.0 else 0.0,
+            1.0 if shifts == 0 else 0.0,
         )
+        if shifts != 0:
+            corner = obj + corner_place(corners, j, row)
+            give_back(height, strips, 2, shifts, j, o, step, corner, row, plane)
         put64(errors + 24 * j + 16, change)
         if peaks != 0:
             top = peek(corners + 16 * j)
-            peak_rows(obj, row, plane, top, top + height, peaks)
+            last = min(top + height + 1, object_rows)
+            peak_rows(obj, row, plane, top, last, peaks)
 
 
 def epie_sweep(
@@ -204,6 +215,7 @@ def epie_sweep(
     probe_step: float,
     object_norm_is_global: bool = False,
     update_probe: bool = True,
+    shifts: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Visit frames one after the other and move object and probe at each, in place.
 
@@ -224,6 +236,9 @@ def epie_sweep(
         Transmission of the object. Overwritten.
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     amplitude : packed measured frames
         Square roots of the counts; see `Transform.pack_measured`.
     order : (K,) int
@@ -253,7 +268,7 @@ def epie_sweep(
     check_probe_and_object(transform, probe, obj)
     check_array("obj", obj, (None, None), np.complex64, writeable=True)
     check_array("probe", probe, (None, *transform.shape), np.complex64, writeable=update_probe)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     check_measured("amplitude", transform, amplitude, len(corners))
     order = _check_order(order, len(corners))
     planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
@@ -262,7 +277,8 @@ def epie_sweep(
     valid = np.zeros(LANES, np.float32)
     valid[: (transform.shape[1] - 1) % LANES + 1] = 1
     peaks = np.zeros(len(obj)) if object_norm_is_global and update_probe else None
-    with lend(1, len(probe) * transform.scratch_size(1)) as scratch:
+    size = len(probe) * transform.scratch_size(1)
+    with lend(1, size + patch_size(transform, 2)) as scratch:
         epie_frames(
             transform.spec.ctypes.data,
             order.ctypes.data,
@@ -273,13 +289,14 @@ def epie_sweep(
             planes.row,
             planes.plane,
             len(obj),
-            corners.ctypes.data,
+            *places.addresses,
             amplitude.ctypes.data,
             float(object_step),
             float(probe_step) if update_probe else 0.0,
             0 if peaks is None else peaks.ctypes.data,
             power,
             scratch[0].ctypes.data,
+            scratch[0][size:].ctypes.data,
             valid.ctypes.data,
             errors.ctypes.data,
         )

@@ -11,7 +11,6 @@ from ptypy.accelerate._arrays import (
     Strips,
     add_vectors,
     check_array,
-    check_corners,
     check_measured,
     check_probe_and_object,
 )
@@ -19,7 +18,7 @@ from ptypy.accelerate._buffers import lend
 from ptypy.accelerate._frame import zero
 from ptypy.accelerate._lanes import ROW, VALUE
 from ptypy.accelerate._likelihood_kernels import gradient_range, line_range
-from ptypy.accelerate._sums import row_span
+from ptypy.accelerate._patch import Places, patch_size
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 from ptypy.errors import DataError
@@ -52,6 +51,7 @@ def likelihood_gradient(
     floor: float = 1.0,
     scale: Real64 | None = None,
     update_scale: bool = False,
+    shifts: Real64 | None = None,
     threads: int | None = None,
 ) -> Real64:
     """Calculate the misfit of every frame and add its gradient, in place.
@@ -74,6 +74,9 @@ def likelihood_gradient(
         Transmission of the object.
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     counts : packed measured frames
         Counts, not their roots; see `Transform.pack_measured`.
     grad_probe : (M, H, W) complex64
@@ -106,22 +109,20 @@ def likelihood_gradient(
     check_probe_and_object(transform, probe, obj)
     check_array("grad_probe", grad_probe, probe.shape, np.complex64, writeable=True)
     check_array("grad_obj", grad_obj, obj.shape, np.complex64, writeable=True)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     check_measured("counts", transform, counts, len(corners))
     _check_weight(floor)
     factors = _check_scale(scale, len(corners), update_scale)
     planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
     misfits = np.zeros(len(corners))
     parts = count_threads(threads, len(corners))
-    modes, height = len(probe), transform.shape[0]
-    spans = [
-        row_span(corners[len(corners) * k // parts : len(corners) * (k + 1) // parts], height)
-        for k in range(parts)
-    ]
+    modes, spans = len(probe), places.spans(transform.shape[0], parts)
     sizes = [Planes.size((rows, obj.shape[1])) for _, rows in spans]
     frame = modes * transform.scratch_size(transform.blocks if update_scale else 1)
     probe_size = modes * strips.mode_bytes // VALUE
-    with lend(parts, frame + probe_size + max(sizes)) as scratch:
+    patch = patch_size(transform, 4)
+    with lend(parts, patch + frame + probe_size + max(sizes)) as scratch:
+        patches = [buffer[frame + probe_size + max(sizes) :] for buffer in scratch]
         views = [
             buffer[frame + probe_size :][:size] for buffer, size in zip(scratch, sizes, strict=True)
         ]
@@ -141,13 +142,14 @@ def likelihood_gradient(
                 planes.address,
                 planes.row,
                 planes.plane,
-                corners.ctypes.data,
+                *places.addresses,
                 counts.ctypes.data,
                 float(factor),
                 float(floor),
                 factors.ctypes.data,
                 int(update_scale),
                 address,
+                patches[part].ctypes.data,
                 address + VALUE * frame,
                 sums[part].address - spans[part][0] * planes.row,
                 sums[part].plane,
@@ -177,6 +179,7 @@ def line_coefficients(
     factor: float = 1.0,
     floor: float = 1.0,
     scale: Real64 | None = None,
+    shifts: Real64 | None = None,
     threads: int | None = None,
 ) -> Real64:
     """Expand the misfit along a line: L(t) = B0 + B1 t + B2 t^2 + ... for P + t dP, O + t dO.
@@ -194,6 +197,9 @@ def line_coefficients(
         O and dO.
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     counts : packed measured frames
     factor, floor, scale
         As for `likelihood_gradient`.
@@ -213,7 +219,7 @@ def line_coefficients(
     check_probe_and_object(transform, probe, obj)
     check_array("step_probe", step_probe, probe.shape, np.complex64)
     check_array("step_obj", step_obj, obj.shape, np.complex64)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     check_measured("counts", transform, counts, len(corners))
     _check_weight(floor)
     factors = _check_scale(scale, len(corners), writeable=False)
@@ -222,7 +228,8 @@ def line_coefficients(
     step_strips = Strips(transform, step_probe, transform.scale)
     rows = np.zeros((len(corners), 3))
     parts = count_threads(threads, len(corners))
-    with lend(parts, 3 * len(probe) * transform.scratch_size(1)) as scratch:
+    size = 3 * len(probe) * transform.scratch_size(1)
+    with lend(parts, size + patch_size(transform, 4)) as scratch:
 
         def work(part: int, first: int, last: int) -> None:
             line_range(
@@ -236,12 +243,13 @@ def line_coefficients(
                 step_planes.address,
                 planes.row,
                 planes.plane,
-                corners.ctypes.data,
+                *places.addresses,
                 counts.ctypes.data,
                 float(factor),
                 float(floor),
                 factors.ctypes.data,
                 scratch[part].ctypes.data,
+                scratch[part][size:].ctypes.data,
                 rows.ctypes.data,
             )
 

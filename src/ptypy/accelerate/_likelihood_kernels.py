@@ -33,6 +33,7 @@ from ptypy.accelerate._lanes import (
     store,
     total,
 )
+from ptypy.accelerate._patch import give_back, patch_row, view_of
 
 __all__ = ["gradient_range", "line_range"]
 
@@ -128,12 +129,14 @@ def gradient_range(
     row: int,
     plane: int,
     corners: int,
+    shifts: int,
     counts: int,
     factor: float,
     floor: float,
     scales: int,
     update_scale: int,
     frame: int,
+    patch: int,
     grad_probe: int,
     grad_obj: int,
     grad_plane: int,
@@ -145,15 +148,20 @@ def gradient_range(
     """
     height, width = peek(spec + HEIGHT), peek(spec + WIDTH)
     strips, blocks = peek(spec + STRIPS), peek(spec + BLOCKS)
-    step, size = peek(spec + STRIP_BYTES), peek(spec + BLOCK_BYTES)
-    frame_bytes, mode_bytes = strips * step, strips * height * ROW
+    strip_bytes, size = peek(spec + STRIP_BYTES), peek(spec + BLOCK_BYTES)
+    frame_bytes, mode_bytes = strips * strip_bytes, strips * height * ROW
     tiles = frame + modes * frame_bytes
     zero(frame, modes * frame_bytes)
     for j in range(first, last):
-        corner = corner_place(corners, j, row)
+        corner = grad_obj + corner_place(corners, j, row)
+        o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
+        grad, grad_part = corner, grad_plane
+        if shifts != 0:
+            grad, grad_part = patch + 2 * part, part
+            zero(grad, 2 * part)
         for m in range(modes):
             p = probe + m * mode_bytes
-            product_columns(spec, frame + m * frame_bytes, p, obj + corner, row, plane)
+            product_columns(spec, frame + m * frame_bytes, p, o, step, part)
         measured = counts + j * blocks * width * VECTOR
         if update_scale != 0:
             products, squares = 0.0, 0.0
@@ -179,10 +187,10 @@ def gradient_range(
         for m in range(modes):
             p, g = probe + m * mode_bytes, grad_probe + m * mode_bytes
             for s in range(strips):
-                tile = frame + m * frame_bytes + s * step
-                add_gradients(
-                    spec, tile, s, p, obj + corner, row, plane, g, grad_obj + corner, grad_plane
-                )
+                tile = frame + m * frame_bytes + s * strip_bytes
+                add_gradients(spec, tile, s, p, o, step, part, g, grad, grad_part)
+        if shifts != 0:
+            give_back(height, strips, 2, shifts, j, grad, step, corner, row, grad_plane)
         put64(misfits + 8 * j, misfit)
 
 
@@ -234,11 +242,13 @@ def line_range(
     row: int,
     plane: int,
     corners: int,
+    shifts: int,
     counts: int,
     factor: float,
     floor: float,
     scales: int,
     frame: int,
+    patch: int,
     results: int,
 ) -> None:
     """Expand the misfit of frames ``first`` to ``last``."""
@@ -248,16 +258,17 @@ def line_range(
     tile, size = frame + 3 * modes * frame_bytes, peek(spec + BLOCK_BYTES)
     zero(frame, 3 * modes * frame_bytes)
     for j in range(first, last):
-        o = obj + corner_place(corners, j, row)
-        d = step_obj + corner_place(corners, j, row)
+        o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
+        there = patch + 2 * height * patch_row(spec)
+        d, step, part = view_of(spec, step_obj, row, plane, corners, shifts, j, there)
         for m in range(modes):
             p, q = probe + m * mode_bytes, step_probe + m * mode_bytes
             f = frame + m * frame_bytes
-            product_columns(spec, f, p, o, row, plane)
+            product_columns(spec, f, p, o, step, part)
             f += modes * frame_bytes
-            add_product_columns(spec, f, p, d, q, o, row, plane)
+            add_product_columns(spec, f, p, d, q, o, step, part)
             f += modes * frame_bytes
-            product_columns(spec, f, q, d, row, plane)
+            product_columns(spec, f, q, d, step, part)
         sums = (0.0, 0.0, 0.0)
         for block in range(blocks):
             gather_rows(spec, frame, frame_bytes, 3 * modes, block, tile)

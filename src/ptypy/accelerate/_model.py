@@ -9,7 +9,6 @@ import numpy.typing as npt
 from ptypy.accelerate._arrays import (
     Planes,
     Strips,
-    check_corners,
     check_measured,
     check_probe_and_object,
 )
@@ -22,7 +21,6 @@ from ptypy.accelerate._frame import (
     STRIP_BYTES,
     STRIPS,
     WIDTH,
-    corner_place,
     gather_rows,
     product_columns,
     sum_intensity,
@@ -40,6 +38,7 @@ from ptypy.accelerate._lanes import (
     spread,
     total,
 )
+from ptypy.accelerate._patch import Places, patch_size, view_of
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 
@@ -76,8 +75,10 @@ def model_range(
     row: int,
     plane: int,
     corners: int,
+    shifts: int,
     amplitude: int,
     frame: int,
+    patch: int,
     errors: int,
 ) -> None:
     """Compare model and measurement of frames ``first`` to ``last``."""
@@ -87,10 +88,10 @@ def model_range(
     tile = frame + modes * frame_bytes
     zero(frame, modes * frame_bytes)
     for j in range(first, last):
-        o = obj + corner_place(corners, j, row)
+        o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
         for m in range(modes):
             p = probe + m * strips * height * ROW
-            product_columns(spec, frame + m * frame_bytes, p, o, row, plane)
+            product_columns(spec, frame + m * frame_bytes, p, o, step, part)
         sums = (0.0, 0.0, 0.0)
         for block in range(blocks):
             gather_rows(spec, frame, frame_bytes, modes, block, tile)
@@ -109,6 +110,7 @@ def model_error(
     corners: npt.NDArray[np.int64],
     amplitude: npt.NDArray[np.float32],
     *,
+    shifts: npt.NDArray[np.float64] | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
     """Compare the model f = F(P O) of every frame with the measurement, I counts a pixel.
@@ -122,6 +124,9 @@ def model_error(
         Transmission of the object.
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     amplitude : packed measured frames
         sqrt(I); see `Transform.pack_measured`.
     threads : int, optional
@@ -139,12 +144,13 @@ def model_error(
         If shapes or types do not fit, or a frame reaches beyond the object.
     """
     check_probe_and_object(transform, probe, obj)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     check_measured("amplitude", transform, amplitude, len(corners))
     planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
     errors = np.zeros((len(corners), 3))
     parts = count_threads(threads, len(corners))
-    with lend(parts, len(probe) * transform.scratch_size(1)) as scratch:
+    size = len(probe) * transform.scratch_size(1)
+    with lend(parts, size + patch_size(transform, 2)) as scratch:
 
         def work(part: int, first: int, last: int) -> None:
             model_range(
@@ -156,9 +162,10 @@ def model_error(
                 planes.address,
                 planes.row,
                 planes.plane,
-                corners.ctypes.data,
+                *places.addresses,
                 amplitude.ctypes.data,
                 scratch[part].ctypes.data,
+                scratch[part][size:].ctypes.data,
                 errors.ctypes.data,
             )
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from ptypy.accelerate._arrays import (
     Planes,
     Strips,
-    check_corners,
     check_measured,
     check_probe_and_object,
     check_waves,
@@ -24,7 +23,6 @@ from ptypy.accelerate._frame import (
     STRIP_BYTES,
     STRIPS,
     WIDTH,
-    corner_place,
     inverse_columns,
     zero,
 )
@@ -42,6 +40,7 @@ from ptypy.accelerate._lanes import (
     total,
 )
 from ptypy.accelerate._modulus import fit_rows, fit_rows_within
+from ptypy.accelerate._patch import Places, patch_size, view_of
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 
@@ -129,6 +128,7 @@ def project_range(
     row: int,
     plane: int,
     corners: int,
+    shifts: int,
     amplitude: int,
     a: float,
     b: float,
@@ -136,6 +136,7 @@ def project_range(
     scale: float,
     power_bound: float,
     frame: int,
+    patch: int,
     errors: int,
 ) -> None:
     """Project frames ``first`` to ``last``; ``frame`` is scratch memory."""
@@ -145,11 +146,11 @@ def project_range(
     tile = frame + modes * frame_bytes
     zero(frame, modes * frame_bytes)
     for j in range(first, last):
-        o = obj + corner_place(corners, j, row)
+        o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
         wave = waves + j * modes * wave_bytes
         for m in range(modes):
             p, w = probe + m * wave_bytes, wave + m * wave_bytes
-            mix_columns(spec, frame + m * frame_bytes, w, p, o, row, plane, c, (1.0 - c) * scale)
+            mix_columns(spec, frame + m * frame_bytes, w, p, o, step, part, c, (1.0 - c) * scale)
         measured = amplitude + j * blocks * width * VECTOR
         if power_bound < 0.0:
             error = fit_rows(spec, frame, frame_bytes, tile, modes, measured)
@@ -164,8 +165,8 @@ def project_range(
                 w,
                 p,
                 o,
-                row,
-                plane,
+                step,
+                part,
                 1.0 - a - b,
                 a / scale,
                 b * scale,
@@ -178,8 +179,7 @@ def project_range(
 def multiply_range(
     first: int,
     last: int,
-    height: int,
-    strips: int,
+    spec: int,
     modes: int,
     waves: int,
     probe: int,
@@ -187,16 +187,19 @@ def multiply_range(
     row: int,
     plane: int,
     corners: int,
+    shifts: int,
+    patch: int,
 ) -> None:
     """Write probe times object into the waves of frames ``first`` to ``last``."""
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     for j in range(first, last):
-        corner = obj + corner_place(corners, j, row)
+        corner, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
         for m in range(modes):
             for s in range(strips):
                 o, p = corner + s * VECTOR, probe + (m * strips + s) * height * ROW
                 w = waves + ((j * modes + m) * strips + s) * height * ROW
                 for i in range(height):
-                    a, b = load(o + i * row), load(o + i * row + plane)
+                    a, b = load(o + i * step), load(o + i * step + part)
                     c, d = load(p + i * ROW), load(p + i * ROW + VECTOR)
                     store(w + i * ROW, a * c - b * d)
                     store(w + i * ROW + VECTOR, a * d + b * c)
@@ -209,6 +212,7 @@ def initial_waves(
     obj: npt.NDArray[np.complex64],
     corners: npt.NDArray[np.int64],
     *,
+    shifts: npt.NDArray[np.float64] | None = None,
     threads: int | None = None,
 ) -> None:
     """Set every exit wave to probe times object, in place.
@@ -224,6 +228,9 @@ def initial_waves(
         Transmission of the object.
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     threads : int, optional
         See `default_threads`.
 
@@ -233,26 +240,29 @@ def initial_waves(
         If shapes or types do not fit, or a frame reaches beyond the object.
     """
     check_probe_and_object(transform, probe, obj)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     check_waves(transform, waves, len(corners), len(probe), writeable=True)
     planes, strips = Planes.of(obj), Strips(transform, probe, 1.0)
 
-    def work(_: int, first: int, last: int) -> None:
-        multiply_range(
-            first,
-            last,
-            transform.shape[0],
-            transform.strips,
-            len(probe),
-            waves.ctypes.data,
-            strips.address,
-            planes.address,
-            planes.row,
-            planes.plane,
-            corners.ctypes.data,
-        )
+    parts = count_threads(threads, len(corners))
+    with lend(parts, patch_size(transform, 2)) as patches:
 
-    run_ranges(work, len(corners), count_threads(threads, len(corners)))
+        def work(part: int, first: int, last: int) -> None:
+            multiply_range(
+                first,
+                last,
+                transform.spec.ctypes.data,
+                len(probe),
+                waves.ctypes.data,
+                strips.address,
+                planes.address,
+                planes.row,
+                planes.plane,
+                *places.addresses,
+                patches[part].ctypes.data,
+            )
+
+        run_ranges(work, len(corners), parts)
 
 
 def project(
@@ -264,6 +274,7 @@ def project(
     amplitude: npt.NDArray[np.float32],
     *,
     coefficients: tuple[float, float, float],
+    shifts: npt.NDArray[np.float64] | None = None,
     power_bound: float | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -285,6 +296,9 @@ def project(
         Transmission of the object.
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     amplitude : packed measured frames
         Square roots of the counts; see `Transform.pack_measured`.
     coefficients : (float, float, float)
@@ -312,7 +326,7 @@ def project(
     Thibault et al., Ultramicroscopy 109 (2009) 338; Luke, Inverse Problems 21 (2005) 37.
     """
     check_probe_and_object(transform, probe, obj)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     check_waves(transform, waves, len(corners), len(probe), writeable=True)
     check_measured("amplitude", transform, amplitude, len(corners))
     planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
@@ -321,7 +335,8 @@ def project(
     errors = np.full((len(corners), 3), np.nan)
     parts = count_threads(threads, len(corners))
     tiles = 1 if power_bound is None else transform.blocks
-    with lend(parts, len(probe) * transform.scratch_size(tiles)) as scratch:
+    size = len(probe) * transform.scratch_size(tiles)
+    with lend(parts, size + patch_size(transform, 2)) as scratch:
 
         def work(part: int, first: int, last: int) -> None:
             project_range(
@@ -334,7 +349,7 @@ def project(
                 planes.address,
                 planes.row,
                 planes.plane,
-                corners.ctypes.data,
+                *places.addresses,
                 amplitude.ctypes.data,
                 a,
                 b,
@@ -342,6 +357,7 @@ def project(
                 transform.scale,
                 bound,
                 scratch[part].ctypes.data,
+                scratch[part][size:].ctypes.data,
                 errors.ctypes.data,
             )
 

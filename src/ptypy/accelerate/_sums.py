@@ -11,17 +11,17 @@ from ptypy.accelerate._arrays import (
     Strips,
     add_vectors,
     check_array,
-    check_corners,
     check_waves,
 )
 from ptypy.accelerate._buffers import lend
 from ptypy.accelerate._compile import kernel
-from ptypy.accelerate._frame import corner_place, zero
-from ptypy.accelerate._lanes import AHEAD, ROW, VALUE, VECTOR, fetch, load, store
+from ptypy.accelerate._frame import HEIGHT, STRIPS, corner_place, zero
+from ptypy.accelerate._lanes import AHEAD, ROW, VALUE, VECTOR, fetch, load, peek, store
+from ptypy.accelerate._patch import Places, give_back, patch_row, patch_size, take_view
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 
-__all__ = ["object_sums", "probe_sums", "row_span"]
+__all__ = ["object_sums", "probe_sums"]
 
 
 @kernel
@@ -55,27 +55,36 @@ def add_to_object(
 def object_range(
     first: int,
     last: int,
-    height: int,
-    strips: int,
+    spec: int,
     modes: int,
     waves: int,
     probe: int,
     corners: int,
+    shifts: int,
     sums: int,
     row: int,
     plane: int,
+    patch: int,
 ) -> None:
     """Add conj(P) psi and |P|^2 of frames ``first`` to ``last`` to three planes."""
-    mode_bytes = strips * height * ROW
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
+    mode_bytes, step, part = strips * height * ROW, row, plane
     for j in range(first, last):
         corner = sums + corner_place(corners, j, row)
+        view = corner
+        if shifts != 0:
+            view, step = patch, patch_row(spec)
+            part = height * step
+            zero(patch, 3 * part)
         for s in range(strips):
-            start, target = s * height * ROW, corner + s * VECTOR
+            start, target = s * height * ROW, view + s * VECTOR
             p, w = probe + start, waves + j * modes * mode_bytes + start
             if modes == 1:  # compiled apart, without a loop in the innermost place
-                add_to_object(height, 1, w, p, mode_bytes, target, row, plane)
+                add_to_object(height, 1, w, p, mode_bytes, target, step, part)
             else:
-                add_to_object(height, modes, w, p, mode_bytes, target, row, plane)
+                add_to_object(height, modes, w, p, mode_bytes, target, step, part)
+        if shifts != 0:
+            give_back(height, strips, 3, shifts, j, patch, step, corner, row, plane)
 
 
 @kernel
@@ -107,39 +116,38 @@ def add_to_probe(
 def probe_range(
     first: int,
     last: int,
-    height: int,
-    strips: int,
+    spec: int,
     modes: int,
     waves: int,
     obj: int,
     row: int,
     plane: int,
     corners: int,
+    shifts: int,
     sums: int,
+    patch: int,
 ) -> None:
     """Sum |O|^2 and, for every mode, conj(O) psi over frames ``first`` to ``last``.
 
     Strip by strip, so that the sums of one strip stay near the processor while all frames pass.
     """
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     mode_bytes, size = strips * height * ROW, (1 + 2 * modes) * VECTOR
+    step, part = row, plane
     zero(sums, strips * height * size)
     for s in range(strips):
         target = sums + s * height * size
         for j in range(first, last):
             o = obj + corner_place(corners, j, row) + s * VECTOR
             w = waves + j * modes * mode_bytes + s * height * ROW
+            if shifts != 0:
+                step, part = VECTOR, height * VECTOR
+                take_view(height, 1, shifts, j, o, row, plane, patch, step)
+                o = patch
             if modes == 1:
-                add_to_probe(height, 1, w, mode_bytes, o, row, plane, target)
+                add_to_probe(height, 1, w, mode_bytes, o, step, part, target)
             else:
-                add_to_probe(height, modes, w, mode_bytes, o, row, plane, target)
-
-
-def row_span(corners: npt.NDArray[np.int64], height: int) -> tuple[int, int]:
-    """Give the first row of the object that some frame covers, and the number of rows."""
-    if not len(corners):
-        return 0, 0
-    top = int(corners[:, 0].min())
-    return top, int(corners[:, 0].max()) + height - top
+                add_to_probe(height, modes, w, mode_bytes, o, step, part, target)
 
 
 def object_sums(
@@ -150,6 +158,7 @@ def object_sums(
     numerator: npt.NDArray[np.complex64],
     denominator: npt.NDArray[np.float32],
     *,
+    shifts: npt.NDArray[np.float64] | None = None,
     threads: int | None = None,
 ) -> None:
     """Add sum_m conj(P_m) psi_m and sum_m |P_m|^2 of every frame where it lies in the object.
@@ -163,6 +172,9 @@ def object_sums(
     probe : (M, H, W) complex64
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     numerator : (Ho, Wo) complex64
         Added to, in place.
     denominator : (Ho, Wo) float32
@@ -178,12 +190,12 @@ def object_sums(
     check_array("probe", probe, (None, *transform.shape), np.complex64)
     check_array("numerator", numerator, (None, None), np.complex64, writeable=True)
     check_array("denominator", denominator, numerator.shape, np.float32, writeable=True)
-    corners = check_corners(transform, corners, numerator.shape)
+    places = Places.of(transform, corners, shifts, numerator.shape)
     check_waves(transform, waves, len(corners), len(probe))
     strips = Strips(transform, probe, 1.0)
     height, width = transform.shape[0], numerator.shape[1]
     parts = count_threads(threads, len(corners))
-    spans = [row_span(corners, height)] * parts
+    spans = places.spans(height, parts)
     sums: list[Planes] = []
 
     def work(part: int, first: int, last: int) -> None:
@@ -192,22 +204,20 @@ def object_sums(
         object_range(
             first,
             last,
-            height,
-            transform.strips,
+            transform.spec.ctypes.data,
             len(probe),
             waves.ctypes.data,
             strips.address,
-            corners.ctypes.data,
+            *places.addresses,
             sums[part].address - top * sums[part].row,
             sums[part].row,
             sums[part].plane,
+            memory[part][size:].ctypes.data,
         )
 
-    for part in range(parts):
-        first, last = len(corners) * part // parts, len(corners) * (part + 1) // parts
-        spans[part] = row_span(corners[first:last], height)
     shapes = [(rows, width) for _, rows in spans]
-    with lend(parts, max(Planes.size(shape, 3) for shape in shapes)) as memory:
+    size = max(Planes.size(shape, 3) for shape in shapes)
+    with lend(parts, size + patch_size(transform, 3)) as memory:
         for buffer, shape in zip(memory, shapes, strict=True):
             sums.append(Planes(shape, buffer[: Planes.size(shape, 3)]))
         run_ranges(work, len(corners), parts)
@@ -224,6 +234,7 @@ def probe_sums(
     numerator: npt.NDArray[np.complex64],
     denominator: npt.NDArray[np.float32],
     *,
+    shifts: npt.NDArray[np.float64] | None = None,
     threads: int | None = None,
 ) -> None:
     """Add conj(O) psi_m and |O|^2 of every frame, O being the frame's view of the object.
@@ -237,6 +248,9 @@ def probe_sums(
     obj : (Ho, Wo) complex64
     corners : (N, 2) int
         Row and column of the object's pixel under each frame's upper left pixel.
+    shifts : (N, 2) float64, optional
+        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
+        its corner; views are interpolated linearly. All on whole pixels if not given.
     numerator : (M, H, W) complex64
         Added to, in place.
     denominator : (H, W) float32
@@ -252,27 +266,28 @@ def probe_sums(
     check_array("obj", obj, (None, None), np.complex64)
     check_array("numerator", numerator, (None, *transform.shape), np.complex64, writeable=True)
     check_array("denominator", denominator, transform.shape, np.float32, writeable=True)
-    corners = check_corners(transform, corners, obj.shape)
+    places = Places.of(transform, corners, shifts, obj.shape)
     modes = len(numerator)
     check_waves(transform, waves, len(corners), modes)
     planes = Planes.of(obj)
     parts = count_threads(threads, len(corners))
     height, row = transform.shape[0], (1 + 2 * modes) * VECTOR
-    with lend(parts, transform.strips * height * row // VALUE) as sums:
+    size = transform.strips * height * row // VALUE
+    with lend(parts, size + 2 * height * VECTOR // VALUE) as sums:
 
         def work(part: int, first: int, last: int) -> None:
             probe_range(
                 first,
                 last,
-                height,
-                transform.strips,
+                transform.spec.ctypes.data,
                 modes,
                 waves.ctypes.data,
                 planes.address,
                 planes.row,
                 planes.plane,
-                corners.ctypes.data,
+                *places.addresses,
                 sums[part].ctypes.data,
+                sums[part][size:].ctypes.data,
             )
 
         run_ranges(work, len(corners), parts)
