@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def storable(array: np.ndarray) -> bool:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equal in value and, for containers and arrays, in type."""
+    """Equal in value and in type; ``a``, a member of a list that was read, may be of NumPy."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         is_array = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
         numeric = is_array and a.dtype.kind in "fc"
@@ -63,7 +64,8 @@ def same(a: Any, b: Any) -> bool:
         return type(a) is type(b) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
-    return bool(a == b)
+    plain = a.item() if isinstance(a, np.generic) else a
+    return bool(a == b) and type(plain) is type(b)
 
 
 @given(tree=st.dictionaries(names, st.recursive(leaves, nested, max_leaves=15), max_size=4))
@@ -99,6 +101,31 @@ def test_a_number_that_nobody_gave_is_stored_as_the_number_it_is(tmp_path: Path)
     assert read["energy"] == 7.2
     assert read["path"] == str(Path("a") / "b")
     assert "int" in read["kind"]
+
+
+def test_what_is_almost_a_number_or_a_text_is_stored_as_that(tmp_path: Path) -> None:
+    class Level(enum.IntEnum):
+        LOW = 1
+
+    class Mode(str, enum.Enum):  # noqa: UP042  -- as scripts write it
+        FAST = "fast"
+
+    content = {"level": Level.LOW, "mode": Mode.FAST, "name": np.str_("x"), "half": np.float16(0.5)}
+    h5write(tmp_path / "x.h5", content)
+    read = h5read(tmp_path / "x.h5")
+    assert read == {"half": 0.5, "level": 1, "mode": "fast", "name": "x"}
+    assert [type(value) for value in read.values()] == [float, int, str, str]
+
+
+def test_lists_within_more_lists_than_an_array_has_axes_survive(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(40):
+        deep = [deep]
+    block = np.zeros((1,) * 20)
+    h5write(tmp_path / "x.h5", deep=deep, blocks=[[[block] * 2] * 2] * 20)
+    read = h5read(tmp_path / "x.h5")
+    assert read["deep"] == deep
+    assert len(read["blocks"]) == 20
 
 
 def test_a_list_of_a_hundred_thousand_and_one_keeps_its_order(tmp_path: Path) -> None:
@@ -206,7 +233,11 @@ def test_wildcards_and_lists_of_files_give_lists(tmp_path: Path) -> None:
     assert h5read(tmp_path / "s*.h5", "k") == [{"k": 0}, {"k": 1}, {"k": 2}]
     assert h5read([tmp_path / "s2.h5", tmp_path / "s0.h5"]) == [{"k": 2}, {"k": 0}]
     assert h5read(tmp_path / "odd[1].h5") == {"k": 7}
-    with pytest.raises(OSError, match=r"no file matches .*t\*\.h5"):
+    assert h5read([tmp_path / "s[01].h5", tmp_path / "odd[1].h5"]) == [{"k": 0}, {"k": 1}, {"k": 7}]
+    assert h5read(tmp_path / "s2.h5", doglob=True) == [{"k": 2}]
+    with pytest.raises(OSError, match="no such file"):
+        h5read(tmp_path / "s*.h5", doglob=False)
+    with pytest.raises(OSError, match=r"no match for .*t\*\.h5"):
         h5read(tmp_path / "t*.h5")
 
 
@@ -223,6 +254,8 @@ def test_appending_replaces_entries_of_that_name_and_no_others(tmp_path: Path) -
     h5append(path, {"a": 1, "b": {"old": 2}})
     h5append(path, {"b": {"new": 3}}, c=4)
     assert h5read(path) == {"a": 1, "b": {"new": 3}, "c": 4}
+    h5append(path, {"b/new": "text", "a": None})
+    assert h5read(path) == {"a": None, "b": {"new": "text"}, "c": 4}
 
 
 def test_the_outline_names_every_entry_without_reading_arrays(tree: Path) -> None:

@@ -6,8 +6,6 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -283,25 +281,6 @@ def test_a_chunk_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no such file"):
         ptyd.append_chunk(tmp_path / "t.ptyd", 0, COUNTS[:1], [9], None, None)
     assert np.array_equal(ptyd.PtydReader(path).read(0, 5).data, COUNTS[:5])
-
-
-def test_a_writer_killed_in_the_middle_of_a_chunk_leaves_the_chunks_before(tmp_path: Path) -> None:
-    path = write_scan(tmp_path / "s.ptyd", borders=(0, 5), weights=MASK)
-    code = (
-        "import os, sys, numpy as np\nfrom ptypy.io import open_h5\n"
-        "from ptypy.io._hdf5 import arriving\n"
-        "with open_h5(sys.argv[1], 'r+') as file, arriving(file) as aside:\n"
-        "    aside.create_dataset('1/data', data=np.ones((5, 6, 8)))\n"
-        "    file.flush()\n    os.kill(os.getpid(), 9)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == -9
-    reader = ptyd.PtydReader(path)
-    assert np.array_equal(reader.read(0, 5).data, COUNTS[:5])
-    ptyd.append_chunk(path, 1, COUNTS[5:], range(5, 12), POSITIONS[5:], MASK)
-    assert reader.refresh() == 7
-    assert np.array_equal(reader.read(0, 12).data, COUNTS)
-    with h5py.File(path) as file:
-        assert sorted(file) == ["chunks", "info", "meta"]
 
 
 def test_a_set_of_linked_files_can_be_moved(

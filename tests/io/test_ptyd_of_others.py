@@ -98,6 +98,13 @@ def test_weights_may_come_in_every_form(tmp_path: Path, weights: Any, kind: str)
         assert np.array_equal(np.broadcast_to(read, (2, 6, 8)), [MASK, MASK])
 
 
+def test_a_single_text_may_come_as_an_array_of_one(tmp_path: Path) -> None:
+    label = np.array(["star"], dtype=h5py.string_dtype())
+    meta = {"label": label, "energy": np.array([b"None"]), "center": np.array([b"fftshift"])}
+    read = ptyd.PtydReader(by_hand(tmp_path / "s.ptyd", meta=meta)).meta
+    assert read == {"label": "star", "center": "fftshift"}
+
+
 def test_a_mask_for_each_chunk_holds_for_that_chunk(tmp_path: Path) -> None:
     chunks = {"0": {"weights": MASK}, "3": {"weights": MASK.astype("f4") * 2}, "12": {}}
     reader = ptyd.PtydReader(by_hand(tmp_path / "s.ptyd", chunks))

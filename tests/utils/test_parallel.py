@@ -161,6 +161,14 @@ p.allreduce(a[:, ::2])
 assert (a[:, ::2] == 3 * np.arange(12.0).reshape(3, 4)[:, ::2]).all()
 assert (a[:, 1::2] == (r + 1) * np.arange(12.0).reshape(3, 4)[:, 1::2]).all()
 assert p.allreduce(r + 1) == 3 and p.allreduce(r, op=p.MPI.MAX) == 1
+zero = np.array(r + 1.0)
+assert p.allreduce(zero) is zero and zero == 3
+seen = p.allreduce(np.array([r == 0, r == 1, False]))
+assert seen.dtype == bool and seen.tolist() == [True, True, False]
+assert p.allreduce(np.array([True, r == 0]), op=p.MPI.MIN).tolist() == [True, False]
+swapped = np.array([1.5, r], dtype=">f8")
+assert p.allreduce(swapped) is swapped and swapped.tolist() == [3, 1]
+assert p.MPImax(np.array([[r == 0, False]]), axis=0).tolist() == [True, False]
 assert p.MPIsum(np.ones((2, 3)), axis=0).tolist() == [4, 4, 4]
 assert p.MPImin([r + 5]) == 5 and p.MPImax([r]) == 1 and p.MPIprod([r + 1, 2]) == 8
 

@@ -63,6 +63,34 @@ def test_what_is_missing_is_an_error_and_not_an_empty_value():
     assert p.get("energy", 5) == 5
 
 
+def test_a_path_is_looked_up_in_brackets_and_not_by_get():
+    p = Param(a=Param(b=1))
+    assert p["a.b"] == 1
+    assert p.get("a.b") is None
+    assert p.get("a").b == 1
+
+
+def test_a_name_that_a_file_gave_may_have_a_dot_in_it():
+    p = Param(a=Param(b=1))
+    dict.update(p, {"run.h5": 2})
+    assert p["run.h5"] == 2
+    assert "run.h5" in p
+    p["run.h5"] = 3
+    for twin in (pickle.loads(pickle.dumps(p)), copy.deepcopy(p), copy.copy(p), p.copy(9)):  # noqa: S301
+        assert dict(twin) == {"a": {"b": 1}, "run.h5": 3}
+    del p["run.h5"]
+    del p["a.b"]
+    assert p == {"a": {}}
+
+
+@pytest.mark.parametrize("key", ["b", "a.x", "a.b.c", "x.y", 3])
+def test_taking_away_what_is_not_there_is_a_key_error(key):
+    p = Param(a=Param(b=1))
+    with pytest.raises(KeyError):
+        del p[key]
+    assert p == {"a": {"b": 1}}
+
+
 def test_only_names_can_be_looked_for():
     with pytest.raises(TypeError):
         _ = 3 in Param()
@@ -116,6 +144,9 @@ def test_a_shallow_copy_shares_branches_and_a_deep_one_does_not():
     array = np.zeros(3)
     p = Param(io=Param(home="./", data=array))
     assert p.copy().io is p.io
+    one = Param(a=Param(b=Param(c=1)))
+    assert one.copy(1).a is not one.a
+    assert one.copy(1).a.b is one.a.b
     deep = p.copy(99)
     deep.io.home = "/data"
     assert p.io.home == "./"

@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+import ptypy
 from ptypy.utils.descriptor import EvalDescriptor
 from ptypy.utils.parameters import Param
 
@@ -208,3 +209,42 @@ def test_documentation_tells_limits_choices_and_defaults(tree):
     assert ".. py:data:: scandata.Camera.energy\n\n   *(float)*\n\n   Photon energy [keV]\n" in text
     assert "   Default: ``7.2``\n\n   Allowed: 0 ... \n" in text
     assert "   Choices: ``'single'``, ``'double'``\n" in text
+
+
+@pytest.fixture(scope="module")
+def everything():
+    ptypy.defaults_tree.sanity_check()
+    return ptypy.defaults_tree
+
+
+@pytest.mark.parametrize("group", ["ptycho", "scan", "scandata", "engine"])
+def test_templates_of_all_there_is_run_and_what_they_set_fits(everything, group):
+    nodes = [everything[group]]
+    if group != "ptycho":
+        nodes = [node for node in everything[group].children.values() if node.children]
+    for node in nodes:
+        for user_level in (0, 2):
+            namespace = {}
+            exec(node.create_template(user_level=user_level), namespace)  # noqa: S102
+            node.validate(namespace["p"])
+
+
+def test_all_there_is_survives_a_table_and_a_file(everything):
+    options = {node.path: node.options for node in everything.descendants if not node.implicit}
+    table, file = io.StringIO(), io.StringIO()
+    everything.save_csv(table)
+    everything.save_conf_parser(file)
+    for twin in (
+        EvalDescriptor("root").load_csv(io.StringIO(table.getvalue())),
+        EvalDescriptor("root").load_conf_parser(file.getvalue()),
+    ):
+        assert {n.path: n.options for n in twin.descendants if not n.implicit} == options
+
+
+def test_all_there_is_can_be_documented_and_typed(everything):
+    text = io.StringIO()
+    everything.make_doc_rst(text)
+    assert ".. py:data:: scandata.PtyScan.rebin\n" in text.getvalue()
+    parser = everything["ptycho"].add2argparser(excludes=(), mode="group")
+    assert parser.parse_args(["--run", "star"]) is not None
+    assert "--io-autosave-interval" in parser.format_help()

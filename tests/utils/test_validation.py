@@ -343,3 +343,77 @@ VALUES = st.recursive(
 def test_nothing_a_user_may_write_makes_the_check_itself_fail(camera, values):
     with suppress(ParameterError):
         camera.validate(values)
+
+
+# ------------------------------------------------------------------------ numbers of every kind
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("energy", np.float32(7.5), 7.5),
+        ("energy", np.array(7.5), 7.5),
+        ("energy", np.array([[7.5]]), 7.5),
+        ("energy", np.int64(7), 7),
+        ("energy", "None", None),
+        ("rebin", np.array([2]), 2),
+        ("rebin", " none ", None),
+        ("shape", np.array([8]), 8),
+        ("shape", (np.int64(8), np.array([6])), (8, 6)),
+        ("shape", [np.uint8(8), 6], [8, 6]),
+        ("center", np.array([3.5]), 3.5),
+        ("orientation", (np.True_, np.array(False), np.array([1])), (True, False, 1)),
+        ("flip", np.array([True]), True),
+        ("load_parallel", "None", None),
+        ("load_parallel", np.str_("all"), "all"),
+        ("dfile", np.array("x.ptyd"), "x.ptyd"),
+    ],
+)
+def test_a_number_is_a_number_however_it_is_packed(camera, name, value, meant):
+    camera.validate({name: value})
+    plain = camera.plain({name: value})[name]
+    assert plain == meant
+    assert type(plain) is type(meant)
+    if isinstance(plain, (list, tuple)):
+        assert [type(member) for member in plain] == [type(member) for member in meant]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("positions", np.zeros((1, 1))),
+        ("shape", np.array([8, 6])),
+        ("noise", (0.5, 1.0)),
+        ("anything", np.array([1])),
+        ("label", np.array([1])),
+        ("energy", np.array([7.2, 7.3])),
+        ("energy", Placeholder(7.2)),
+    ],
+)
+def test_what_is_more_than_a_number_and_what_nobody_declared_is_left_as_it_is(camera, name, value):
+    assert camera.plain({name: value})[name] is value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("rebin", np.array([33]), "is above the upper limit, 32"),
+        ("rebin", np.array([2.0]), "should be int, not float; write 2"),
+        ("energy", np.array([7.2, 7.3]), "should be float, not ndarray"),
+        ("orientation", np.array([9]), "is not one of 0 … 7, nor a list or tuple"),
+        ("flip", np.array([1]), "should be bool, not int"),
+    ],
+)
+def test_limits_and_choices_hold_for_numbers_of_every_kind(camera, name, value, remedy):
+    assert faults(camera, **{name: value}) == {name: remedy}
+
+
+def test_a_tree_is_made_plain_down_to_its_leaves_and_the_one_given_stays(tree):
+    data = {"name": "Camera", "rebin": np.array([2]), "unknown": np.array([3])}
+    given = Param(scans=Param(mf=Param(data=data)), engines={"e0": Param(numiter=np.int64(5))})
+    plain = tree["ptycho"].plain(given)
+    assert plain.scans.mf.data == {"name": "Camera", "rebin": 2, "unknown": np.array([3])}
+    assert type(plain.scans.mf.data["rebin"]) is type(plain["engines"]["e0"].numiter) is int
+    assert isinstance(data["rebin"], np.ndarray)
+    assert type(plain) is type(plain.scans.mf) is Param
+    assert type(plain.scans.mf.data) is type(plain.engines) is dict

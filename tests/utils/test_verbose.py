@@ -3,12 +3,14 @@
 import logging
 import subprocess
 import sys
+from collections import deque
 from contextlib import suppress
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from ptypy.errors import ParameterError
 from ptypy.utils import verbose
@@ -84,11 +86,36 @@ class Broken:
         "two\nlines",
         (),
         {},
+        {Broken(): Broken()},
+        sparse.eye(3, format="csr"),
+        sparse.coo_array(np.ones(4)),
+        set(),
+        frozenset({(1, 2)}),
+        {"a": {"b": {"c": {"d": {"e": {}}}}}},
+        np.array([], dtype=object),
+        np.array([{}, "two\nlines"], dtype=object),
+        np.array("two\nlines"),
+        {"two\nlines": 1},
+        np.float64(1),
+        np.void(b"ab"),
+        deque([1]),
+        ...,
     ],
 )
 def test_a_report_never_fails(thing):
-    assert report(thing)
-    assert report({"x": thing})
+    for whole in (thing, {"x": thing}, [thing]):
+        text = report(whole, noheader=True)
+        assert all(line.lstrip().startswith("*") for line in text.splitlines())
+
+
+def test_what_has_a_shape_but_no_length_is_shown_as_an_array():
+    text = lines({"s": sparse.eye(3, format="csr", dtype=np.float32)})
+    assert text[1] == "* s : [3x3 float32 csr_matrix]"
+
+
+def test_a_set_of_thousands_shows_its_size_and_a_few_members():
+    assert lines(set(range(100_000)))[0].endswith(": set(100000)")
+    assert len(lines(set(range(100_000)))) == 7
 
 
 def test_a_report_of_what_contains_itself_ends():
@@ -100,12 +127,15 @@ def test_a_report_of_what_contains_itself_ends():
 @given(
     st.recursive(
         st.none() | st.integers() | st.floats() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.integers(), inner) | st.tuples(inner),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.integers() | st.text(), inner) | st.tuples(inner)
+        ),
     )
 )
 @settings(deadline=None, max_examples=50)
 def test_any_content_is_reported_within_the_width(thing):
-    assert all(len(line) <= 80 for line in report(thing, noheader=True).split("\n"))
+    assert all(len(line) <= 80 for line in report(thing, noheader=True).splitlines())
+    assert len(report(thing, noheader=True).splitlines()) == len(lines(thing))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files: HDF5 trees, prepared data (.ptyd), results (.ptyr), JSON and images.
+"""Files: HDF5 trees, prepared data (.ptyd), results (.ptyr), JSON, tables, images and streams.
 
 Names are loaded when they are first used; importing this package reads nothing.
 """
@@ -9,13 +9,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ptypy.io import h5rw, image_file, json_rw, ptyd, ptyr
+    from ptypy.io import (
+        frame_files,
+        frame_source,
+        h5rw,
+        image_file,
+        image_header,
+        json_rw,
+        ptyd,
+        ptyr,
+        stream,
+        tables,
+    )
     from ptypy.io._hdf5 import open_h5
     from ptypy.io.h5rw import h5append, h5info, h5options, h5read, h5write
-    from ptypy.io.image_file import image_read
+    from ptypy.io.image_file import edfread, image_read
     from ptypy.io.json_rw import jread, jwrite
 
 __all__ = [
+    "edfread",
+    "frame_files",
+    "frame_source",
     "h5append",
     "h5info",
     "h5options",
@@ -23,6 +37,7 @@ __all__ = [
     "h5rw",
     "h5write",
     "image_file",
+    "image_header",
     "image_read",
     "jread",
     "json_rw",
@@ -30,9 +45,12 @@ __all__ = [
     "open_h5",
     "ptyd",
     "ptyr",
+    "stream",
+    "tables",
 ]
 
 HOMES = {
+    "edfread": "image_file",
     "h5append": "h5rw",
     "h5info": "h5rw",
     "h5options": "h5rw",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io._encode import SLASH
+from ptypy.io._encode import DEEPEST, SLASH
 from ptypy.io._hdf5 import ASIDE, read_trouble
 from ptypy.utils.parameters import Param
 
@@ -23,9 +23,6 @@ SEQUENCES = frozenset({"list", "tuple"})
 ARRAYS = frozenset({"array", "arraylist", "arraytuple"})
 PICKLES = frozenset({"pickle", "record_array"})
 KINDS = DICTS | SEQUENCES | ARRAYS | PICKLES | {"None", "scalar", "string", "unicode"}
-
-DEEPEST = 99
-"""Groups nested further than this are not looked into."""
 
 
 class _Skipped:
@@ -51,8 +48,10 @@ class Decoder:
     """The file, for messages."""
     pickles: Literal["refuse", "load", "skip"] = "refuse"
     """What to do with a pickle: loading one runs whatever code it holds."""
-    depth: int = DEEPEST
-    """How many levels of groups to look into; a group further down comes back empty."""
+    depth: int | None = None
+    """How many levels of groups to look into; a group further down comes back empty. None: all."""
+    above: frozenset[Any] = frozenset()
+    """The groups that are being looked into."""
 
     def decode(self, node: Any) -> Any:
         """Turn an entry, and what is in it, into Python values."""
@@ -64,15 +63,16 @@ class Decoder:
 
     def _group(self, group: Any) -> Any:
         kind = kind_of(group)
-        below = replace(self, depth=self.depth - 1)
-        # By length first: the hundred-thousandth member has six digits.
-        names = sorted(group, key=lambda name: (len(name), name)) if self.depth > 0 else []
+        below = replace(self, above=self.above | {group.id})
+        names = list(group) if self._may_open(group) else []
         if kind in SEQUENCES:
+            # By length first: the hundred-thousandth member has six digits.
+            names.sort(key=lambda name: (len(name), name))
             items = [below.decode(self.member(group, name)) for name in names]
             items = [item for item in items if item is not SKIPPED]
             return tuple(items) if kind == "tuple" else items
         content = {}
-        for name in names:
+        for name in sorted(names):
             if name == ASIDE:  # left by a writer that died
                 continue
             node = self.member(group, name)
@@ -85,6 +85,28 @@ class Decoder:
         # Not `update`: a name with a dot in it would become a path.
         dict.update(param, content)
         return param
+
+    def _may_open(self, group: Any) -> bool:
+        """Say whether to look into a group: not if that was to stop above it.
+
+        Raises
+        ------
+        FormatError
+            If it would never end.
+        """
+        if self.depth is not None:
+            return len(self.above) < self.depth
+        if group.id not in self.above and len(self.above) < DEEPEST:
+            return True
+        what = (
+            "is linked to from within itself"
+            if group.id in self.above
+            else (f"lies more than {DEEPEST} levels deep")
+        )
+        raise FormatError(
+            f"{self.path}: {group.name} {what}; say how far to look into groups, or name what you "
+            "want: `h5read(..., depth=3)`, `h5read(file, 'a/b/c')`"
+        )
 
     def member(self, group: Any, name: str) -> Any:
         """Give an entry of a group.
@@ -130,7 +152,13 @@ class Decoder:
 
         value = dataset[()]
         raw = value.encode("latin-1") if isinstance(value, str) else bytes(value)
-        return pickle.loads(raw)  # noqa: S301  -- asked for by allow_pickle=True
+        try:
+            return pickle.loads(raw)  # noqa: S301  -- asked for by allow_pickle=True
+        except Exception as error:  # what is in it may raise what it likes
+            raise FormatError(
+                f"{self.path}: the pickle {dataset.name} cannot be read "
+                f"({type(error).__name__}: {error}); is what it needs installed here?"
+            ) from error
 
 
 def _text(dataset: Any) -> Any:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ptypy.errors import DataError
 from ptypy.utils.parameters import Param
 
-__all__ = ["SLASH", "Branch", "Leaf", "Node", "encode_tree", "write_node"]
+__all__ = ["DEEPEST", "SLASH", "Branch", "Leaf", "Node", "encode_tree", "size_of", "write_node"]
 
 SLASH = "_SLASH_"
 """Stands for '/' in a stored name: a '/' would split it."""
@@ -33,6 +33,15 @@ PROBE = 65536
 
 LONGEST = 200
 """Characters kept of what a value prints as."""
+
+DEEPEST = 99
+"""Levels of dictionaries and lists within one another."""
+
+MOST_AXES = 32
+"""Axes that an array in HDF5 can have."""
+
+OVERHEAD = 2048
+"""What HDF5 needs for an entry beside its values [byte], generously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,52 +75,55 @@ def encode_tree(content: Mapping[str, Any], unsupported: str = "fail") -> dict[s
     ----------
     content : mapping
         Names to values; the values may be nested.
-    unsupported : {'fail', 'ignore', 'describe'}
-        What to do with a value that cannot be stored: refuse everything, leave it out, or
-        store what it prints as.
+    unsupported : {'fail', 'ignore', 'describe', 'pickle'}
+        What to do with a value that cannot be stored: refuse everything, leave it out, store
+        what it prints as, or store it as a pickle.
 
     Raises
     ------
     DataError
         Naming every value that cannot be stored.
     """
-    encoder = _Encoder(describe=unsupported == "describe")
+    encoder = _Encoder(INSTEAD[unsupported])
     root = encoder.node(content, "")
-    faults = encoder.faults
-    if unsupported != "fail":
-        faults = [fault for fault in faults if fault[1] == CIRCLE]
-    if faults:
-        lines = [f"  {where or '(top)'}: {what}" for where, what in faults]
+    if encoder.faults:
+        lines = [f"  {where or '(top)'}: {what}" for where, what in encoder.faults]
         raise DataError("\n".join(["this cannot be stored in HDF5; nothing was written:", *lines]))
     return dict(root.members) if isinstance(root, Branch) else {}
-
-
-CIRCLE = "contains itself"
 
 
 class _Unstorable(Exception):
     """Says why a value cannot be stored."""
 
 
+class _Endless(_Unstorable):
+    """Says why no form of a value can be stored."""
+
+
 class _Encoder:
     """Walks through values and collects what is wrong with them."""
 
-    def __init__(self, *, describe: bool = False) -> None:
+    def __init__(self, instead: Callable[[Any, str], Leaf | None]) -> None:
         self.faults: list[tuple[str, str]] = []
-        self.describe = describe
+        self._instead = instead
         self._open: set[int] = set()
 
     def node(self, value: Any, where: str) -> Node | None:
-        """Encode one value; None, and a fault, if it cannot be stored."""
+        """Encode one value; None, or a fault, if it cannot be stored."""
         try:
-            if isinstance(value, Mapping):
-                return self._mapping(value, where)
-            if isinstance(value, list | tuple):
-                return self._sequence(value, where)
-            return _leaf(value)
+            try:
+                if isinstance(value, Mapping):
+                    return self._mapping(value, where)
+                if isinstance(value, list | tuple):
+                    return self._sequence(value, where)
+                return _leaf(value)
+            except _Endless:
+                raise
+            except _Unstorable as fault:
+                return self._instead(value, str(fault))
         except _Unstorable as fault:
             self.faults.append((where, str(fault)))
-            return _string(repr(value)[:LONGEST]) if self.describe else None
+            return None
 
     def _sequence(self, value: list[Any] | tuple[Any, ...], where: str) -> Node:
         word = _word(value)
@@ -129,7 +141,8 @@ class _Encoder:
         for key, item in value.items():
             trouble = _key_trouble(key, taken)
             if trouble:
-                self.faults.append((where, trouble))
+                if self._instead is not _leave_out:
+                    self.faults.append((where, trouble))
                 continue
             taken[key.replace("/", SLASH)] = key
             items.append((key, item))
@@ -139,7 +152,9 @@ class _Encoder:
         self, kind: str, value: Any, items: Sequence[tuple[str, Any]], where: str
     ) -> Branch:
         if id(value) in self._open:
-            raise _Unstorable(CIRCLE)
+            raise _Endless("contains itself")
+        if len(self._open) >= DEEPEST:
+            raise _Endless(f"lies more than {DEEPEST} levels deep")
         self._open.add(id(value))
         members = []
         for name, item in items:
@@ -148,6 +163,37 @@ class _Encoder:
                 members.append((name, node))
         self._open.discard(id(value))
         return Branch(kind, tuple(members))
+
+
+def _refuse(_value: Any, reason: str) -> Leaf | None:
+    raise _Unstorable(reason)
+
+
+def _leave_out(_value: Any, _reason: str) -> Leaf | None:
+    return None
+
+
+def _describe(value: Any, _reason: str) -> Leaf | None:
+    return _string("".join(c for c in repr(value)[:LONGEST] if _is_storable(c)))
+
+
+def _pickle(value: Any, reason: str) -> Leaf | None:
+    import pickle
+
+    try:
+        # A pickle ends with a full stop, so that no NUL at its end can be lost.
+        return Leaf("pickle", np.bytes_(pickle.dumps(value)))
+    except Exception as error:  # objects raise what they like when they are pickled
+        raise _Unstorable(f"{reason}; nor can it be pickled: {error}") from error
+
+
+INSTEAD: dict[str, Callable[[Any, str], Leaf | None]] = {
+    "fail": _refuse,
+    "ignore": _leave_out,
+    "describe": _describe,
+    "pickle": _pickle,
+}
+"""What is stored in place of a value that HDF5 has no form for, and why it has none."""
 
 
 def _key_trouble(key: Any, taken: Mapping[str, str]) -> str | None:
@@ -174,7 +220,8 @@ def _leaf(value: Any) -> Leaf:
 
 
 def _string(value: Any) -> Leaf:
-    text = str(value)
+    # The text itself: a member of an Enum that is a string prints as something else.
+    text = str.__str__(value) if isinstance(value, str) else str(value)
     _check_text(text)
     return Leaf("string", text, h5py.string_dtype())
 
@@ -205,6 +252,8 @@ def _number(value: Any) -> Leaf:
 def _array(value: npt.NDArray[Any]) -> Leaf:
     if isinstance(value, np.ma.MaskedArray):
         raise _Unstorable("a masked array; store its `data` and its `mask`")
+    if value.ndim > MOST_AXES:
+        raise _Unstorable(f"an array with {value.ndim} axes; HDF5 has {MOST_AXES}")
     if value.dtype.kind not in "OU":
         _check_dtype(value.dtype)
         return Leaf("array", np.asarray(value))
@@ -261,22 +310,23 @@ def _word(value: list[Any] | tuple[Any, ...]) -> str:
 
 
 def _as_array(
-    value: list[Any] | tuple[Any, ...],
+    value: list[Any] | tuple[Any, ...], axes: int = MOST_AXES
 ) -> tuple[npt.NDArray[Any], tuple[str, ...]] | None:
     """Make one array of a list of numbers, of arrays, or of lists of these, where that is exact.
 
     Returns
     -------
     array, nesting
-        The containers, 'list' or 'tuple', from the outermost inwards. None if members differ.
+        The containers, 'list' or 'tuple', from the outermost inwards. None if members differ,
+        or if there are more than ``axes`` containers within one another.
     """
     first = value[0] if value else None
-    if any(type(item) is not type(first) for item in value):
+    if not axes or any(type(item) is not type(first) for item in value):
         return None
     if isinstance(first, np.ndarray):
-        return _stacked(value, (_word(value),)) if first.ndim else None
+        return _stacked(value, (_word(value),)) if 0 < first.ndim < axes else None
     if isinstance(first, list | tuple):
-        inner = [_as_array(item) for item in value]
+        inner = [_as_array(item, axes - 1) for item in value]
         nestings = {None if item is None else item[1] for item in inner}
         if len(nestings) != 1 or None in nestings:
             return None
@@ -297,6 +347,18 @@ def _stacked(
     if len(shapes) != 1 or arrays[0].dtype.kind not in "biufc" or type(arrays[0]) is not np.ndarray:
         return None
     return np.stack(arrays), nesting
+
+
+def size_of(node: Node) -> int:
+    """Estimate from above how much a node takes in a file [byte]; what is compressed is not."""
+    if isinstance(node, Branch):
+        return OVERHEAD + sum(OVERHEAD + size_of(member) for _, member in node.members)
+    size = getattr(node.value, "nbytes", 0)
+    if isinstance(node.value, str):
+        size = len(node.value.encode())
+    elif isinstance(node.value, np.ndarray) and node.value.dtype.kind == "O":
+        size += sum(len(text.encode()) for text in node.value.flat)
+    return OVERHEAD + int(size)
 
 
 def write_node(group: Any, name: str, node: Node) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 from ptypy.errors import FormatError, ParameterError
 from ptypy.io._decode import Decoder, kind_of
 from ptypy.io._encode import SLASH
+from ptypy.io._hdf5 import read_trouble
+from ptypy.utils.text_utils import did_you_mean
 
 __all__ = ["MissingEntryError", "find", "parse_name", "read_part"]
 
@@ -118,8 +120,10 @@ def _walk(file: Any, steps: list[str], name: str, decoder: Decoder) -> Any:
     for step in steps:
         names = list(node) if isinstance(node, h5py.Group) else []
         if step not in names:
-            here = f"{node.name} holds {', '.join(names) or 'no entries'}"
-            raise MissingEntryError(f"{decoder.path}: there is no {name!r}; {here}")
+            listed = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+            here = f"{node.name} holds {listed or 'no entries'}"
+            meant = did_you_mean(step, names, listing=False)
+            raise MissingEntryError(f"{decoder.path}: there is no {name!r}{meant or ';'} {here}")
         node = decoder.member(node, step)
     return node
 
@@ -142,10 +146,14 @@ def read_part(node: Any, index: Index, decoder: Decoder) -> Any:
             value = np.asarray(value)
         if isinstance(value, np.ndarray):
             return value[index]
-        if isinstance(value, list | tuple | str) and not isinstance(index[0], EllipsisType):
-            return value[index[0]]
+        if isinstance(value, list | tuple | str) and len(index) == 1:
+            return value if isinstance(index[0], EllipsisType) else value[index[0]]
+    except FormatError:
+        raise
     except (IndexError, ValueError) as error:
         raise FormatError(f"{decoder.path}: {node.name}[{_show(index)}]: {error}") from error
+    except OSError as error:
+        raise read_trouble(decoder.path, node.name, error) from error
     raise FormatError(
         f"{decoder.path}: {node.name} is a {kind or type(value).__name__}; "
         "an index needs an array, a list, a tuple or a string"

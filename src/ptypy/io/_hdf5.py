@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -15,8 +16,22 @@ from typing import Any, Literal
 import h5py
 
 from ptypy.errors import FormatError
+from ptypy.io._store import Store
 
-__all__ = ["ASIDE", "arriving", "open_h5", "read_trouble", "replacing", "stamp"]
+__all__ = [
+    "ASIDE",
+    "PATIENCE",
+    "PAUSE",
+    "arriving",
+    "open_h5",
+    "plain_words",
+    "read_trouble",
+    "replacing",
+    "settled",
+    "stamp",
+    "temporary",
+    "written",
+]
 
 ASIDE = ".writing"
 """Name at the top of a file under which an entry is written before it is moved into place."""
@@ -61,6 +76,7 @@ def open_h5(
 
 def _open(path: Path, mode: str, patience: float) -> Any:
     give_up = time.monotonic() + patience
+    has_failed = False
     while True:
         try:
             return h5py.File(path, mode)
@@ -72,11 +88,23 @@ def _open(path: Path, mode: str, patience: float) -> Any:
                 ) from error
             time.sleep(PAUSE)
         except OSError as error:
-            raise FormatError(f"{path}: {_why(path, error)}") from error
+            # Its first bytes were being written at this very moment; see ptyd/_amend.py.
+            if "checksum" in str(error) and not has_failed:
+                has_failed = True
+                time.sleep(PAUSE)
+                continue
+            raise FormatError(f"{path}: {plain_words(path, error)}") from error
 
 
-def _why(path: Path, error: OSError) -> str:
-    """Say in words why HDF5 did not open a file, and what to do."""
+NO_ROOM = {
+    errno.ENOSPC: "there is no space left on the disk",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EFBIG: "the file would become larger than is allowed here",
+}
+
+
+def plain_words(path: Path, error: OSError) -> str:
+    """Say in words why a file could not be opened or written, and what to do."""
     text = str(error)
     ends = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", text)
     again = "a copy or a writer was interrupted; copy it or write it again"
@@ -86,6 +114,10 @@ def _why(path: Path, error: OSError) -> str:
         text = "is a directory; give the path of a file in it"
     elif isinstance(error, PermissionError):
         text = "permission denied"
+    elif error.errno == errno.EROFS:
+        text = "the disk is read-only"
+    elif error.errno in NO_ROOM:
+        text = f"{NO_ROOM[error.errno]}: make room; what was written before is unharmed"
     elif ends:
         text = f"the file is cut short, {ends[1]} of {ends[2]} bytes are there: {again}"
     elif path.stat().st_size == 0:
@@ -106,11 +138,90 @@ def read_trouble(path: str | Path, where: str, error: Exception) -> FormatError:
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path, *, keep_old: bool = False) -> Iterator[Any]:
+def temporary(target: Path) -> Iterator[Path]:
+    """Give a name beside a file, for what shall take its place; on an error it is removed.
+
+    Raises
+    ------
+    FormatError
+        If ``target`` is a directory, or no directory can be made for it.
+    """
+    if target.is_dir():
+        raise FormatError(f"{target}: is a directory; give the path of a file in it")
+    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
+        yield aside
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def cannot_write(path: Path, error: OSError) -> FormatError:
+    """Describe why a file could not be written."""
+    words = NO_ROOM.get(error.errno or 0, error.strerror or str(error))
+    return FormatError(f"{path}: cannot be written: {words}")
+
+
+def settled(path: Path) -> None:
+    """Wait until what was written to a file, or renamed in a directory, is on the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return  # a directory that may be written to but not read
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems do not know this of directories. A full disk may show only here.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def written(
+    path: Path, mode: Literal["x", "r+"], form: tuple[str, str] | None = None
+) -> Iterator[Any]:
+    """Open a file that nobody else knows of yet, to write to it.
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the reason is that of the operating system.
+    """
+    flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if mode == "x" else 0)
+    descriptor = os.open(path, flags, 0o666)
+    store = Store(descriptor, 0, name=str(path))
+    try:
+        with h5py.File(store, "w" if mode == "x" else mode, libver=form) as file:
+            try:
+                yield file
+                file.flush()
+            finally:
+                store.close_to_writes()
+        os.fsync(descriptor)
+    finally:
+        store.close_to_writes()
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(
+    path: str | Path, *, keep_old: bool = False, form: tuple[str, str] | None = None
+) -> Iterator[Any]:
     """Write a whole HDF5 file so that it is there completely, or not at all.
 
-    It is written beside its place and then renamed. An exception, or the death of the process,
-    leaves what was there before.
+    It is written beside its place and then renamed. An exception, the death of the process, or a
+    loss of power leaves what was there before.
 
     Parameters
     ----------
@@ -118,11 +229,13 @@ def replacing(path: str | Path, *, keep_old: bool = False) -> Iterator[Any]:
         Directories that are missing are made.
     keep_old : bool
         Keep a file that is there as ``path + '.old'`` (an older one of these is replaced).
+    form : (oldest, newest), optional
+        Versions of HDF5 whose forms of objects are used, as h5py's ``libver``.
 
     Yields
     ------
     h5py.File
-        Empty, open for writing.
+        Empty, open for writing; its ``filename`` is that of the file beside.
 
     Raises
     ------
@@ -131,30 +244,20 @@ def replacing(path: str | Path, *, keep_old: bool = False) -> Iterator[Any]:
     """
     # A link to a file stays a link: what it points to is replaced.
     target = Path(os.path.realpath(path))
-    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with _create(target, aside) as file:
-            yield file
-        if target.exists():
-            shutil.copymode(target, aside)
-            if keep_old:
-                target.replace(f"{target}.old")
-        aside.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        raise
-
-
-def _create(target: Path, aside: Path) -> Any:
-    if target.is_dir():
-        raise FormatError(f"{target}: is a directory; give the path of a file in it")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return h5py.File(aside, "x")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise FormatError(f"{target}: cannot be written: {reason}") from error
+    with temporary(target) as aside:
+        try:
+            with written(aside, "x", form) as file:
+                yield file
+            if target.exists():
+                shutil.copymode(target, aside)
+                if keep_old:
+                    target.replace(f"{target}.old")
+            aside.replace(target)
+            settled(target.parent)
+        except OSError as error:
+            if isinstance(error, FormatError):
+                raise
+            raise cannot_write(target, error) from error
 
 
 @contextlib.contextmanager

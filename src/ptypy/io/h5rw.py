@@ -23,10 +23,11 @@ from typing import Any
 import h5py
 
 from ptypy.errors import DataError, FormatError, ParameterError
-from ptypy.io._decode import DEEPEST, Decoder, kind_of
-from ptypy.io._encode import SLASH, Node, encode_tree, write_node
+from ptypy.io._change import changing, creating
+from ptypy.io._decode import Decoder, kind_of
+from ptypy.io._encode import SLASH, Node, encode_tree, size_of, write_node
 from ptypy.io._h5path import find, parse_index, parse_name, read_part
-from ptypy.io._hdf5 import ASIDE, arriving, open_h5, replacing, stamp
+from ptypy.io._hdf5 import ASIDE, arriving, open_h5, stamp
 
 __all__ = ["h5append", "h5info", "h5options", "h5read", "h5write"]
 
@@ -36,8 +37,11 @@ h5options: dict[str, str] = {
     "UNSUPPORTED": "fail",
     "SLASH_ESCAPE": SLASH,
 }
-"""What holds for this module. ``UNSUPPORTED`` may be set: ``'fail'`` refuses to write a tree with
-a value that HDF5 has no form for, ``'ignore'`` leaves that value out."""
+"""What holds for this module. ``UNSUPPORTED`` may be set: it says what `h5write` and `h5append`
+do with a value that HDF5 has no form for. ``'fail'`` refuses to write any of it, ``'ignore'``
+leaves that value out, ``'pickle'`` stores a pickle, to be read with ``allow_pickle=True``."""
+
+UNSUPPORTED = ("fail", "ignore", "pickle")
 
 
 def h5write(filename: str | Path, *args: Mapping[str, Any], **kwargs: Any) -> None:
@@ -63,19 +67,20 @@ def h5write(filename: str | Path, *args: Mapping[str, Any], **kwargs: Any) -> No
         If the file cannot be written.
     """
     nodes = _encode(args, kwargs)
-    with replacing(filename) as file:
+    with creating(filename, _size(nodes)) as file:
         stamp(file, h5options["H5RW_VERSION"])
         for name, node in nodes.items():
-            _check_way(file, name)
+            _check_way(filename, file, name)
             write_node(file, _make_room(file, name), node)
 
 
 def h5append(filename: str | Path, *args: Mapping[str, Any], **kwargs: Any) -> None:
     """Write a tree into a file; entries of the same name at its top are replaced, others stay.
 
-    Everything is checked and written under another name first, and then moved into place: an
-    error leaves the entries that were there. (The file itself is changed in place, so a machine
-    that loses power in this moment may spoil it; `h5write` has no such moment.)
+    An error, or the death of the process, leaves the file as it was: a copy is changed and then
+    takes its place. A file of more than 64 MiB is not copied but changed in place; there, what
+    is new is written under another name first, but a process that is killed while HDF5 updates
+    its tables can spoil the file.
 
     Parameters
     ----------
@@ -90,18 +95,29 @@ def h5append(filename: str | Path, *args: Mapping[str, Any], **kwargs: Any) -> N
         If there are values that cannot be stored; it names every one.
     FormatError
         If the file cannot be opened or written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as directory:
+    ...     file = Path(directory) / "tree.h5"
+    ...     h5append(file, {"a": 1, "b": {"c": 2}})
+    ...     h5append(file, {"a": 3, "b/d": 4})
+    ...     h5read(file)
+    {'a': 3, 'b': {'c': 2, 'd': 4}}
     """
     nodes = _encode(args, kwargs)
     if not Path(filename).exists():
         h5write(filename, *args, **kwargs)
         return
-    with open_h5(filename, "r+") as file:
+    with changing(filename, _size(nodes)) as file:
         for name in nodes:
-            _check_way(file, name)
+            _check_way(filename, file, name)
         with arriving(file) as aside:
             for number, node in enumerate(nodes.values()):
                 write_node(aside, str(number), node)
             for number, name in enumerate(nodes):
+                _check_way(filename, file, name)
                 _make_room(file, name)
                 file.move(f"{ASIDE}/{number}", name)
         stamp(file, h5options["H5RW_VERSION"])
@@ -117,26 +133,50 @@ def _encode(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Node]:
             )
         content.update(given)
     content.update(kwargs)
-    if h5options["UNSUPPORTED"] not in ("fail", "ignore"):
+    if h5options["UNSUPPORTED"] not in UNSUPPORTED:
         raise ParameterError(
-            f"h5options['UNSUPPORTED'] is {h5options['UNSUPPORTED']!r}; it may be 'fail' or "
-            "'ignore' (pickles are not written: reading one runs whatever code it holds)"
+            f"h5options['UNSUPPORTED'] is {h5options['UNSUPPORTED']!r}; it may be "
+            f"{', '.join(repr(word) for word in UNSUPPORTED)}"
         )
-    nameless = [name for name in content if isinstance(name, str) and not _steps(name)]
-    if nameless:
-        raise DataError(f"{nameless[0]!r} is not a name to store something under")
-    return encode_tree(content, h5options["UNSUPPORTED"])
+    _check_names(content)
+    nodes = encode_tree(content, h5options["UNSUPPORTED"])
+    # What goes into a group comes after the group, which would replace it.
+    return dict(sorted(nodes.items(), key=lambda item: len(_steps(item[0]))))
 
 
-def _check_way(file: Any, name: str) -> None:
-    """Refuse a path that leads through something that is not a group."""
+def _check_names(content: Mapping[Any, Any]) -> None:
+    """Refuse names that are none, and two of which one would replace the other."""
+    ways: dict[tuple[str, ...], str] = {}
+    for name in content:
+        if not isinstance(name, str):
+            continue
+        steps = tuple(_steps(name))
+        if not steps:
+            raise DataError(f"{name!r} is not a name to store something under")
+        if steps in ways:
+            raise DataError(f"{name!r} and {ways[steps]!r} are one place in the file")
+        ways[steps] = name
+
+
+def _check_way(filename: str | Path, file: Any, name: str) -> None:
+    """Refuse a path that leads through something that is not a group of this file."""
     node = file
     for step in _steps(name)[:-1]:
-        if step not in node:
+        link = node.get(step, getlink=True)
+        if link is None:
             return
-        node = node[step]
+        if isinstance(link, h5py.ExternalLink):
+            raise DataError(
+                f"{filename}: {name!r} leads through {node.name.rstrip('/')}/{step}, a link to "
+                f"{link.filename}; write into that file"
+            )
+        node = node.get(step)
         if not isinstance(node, h5py.Group):
-            raise DataError(f"{file.filename}: {name!r} leads through {node.name}, a single value")
+            raise DataError(f"{filename}: {name!r} leads through {step!r}, which is no dictionary")
+
+
+def _size(nodes: Mapping[str, Node]) -> int:
+    return sum(size_of(node) for node in nodes.values())
 
 
 def _steps(name: str) -> list[str]:
@@ -168,19 +208,20 @@ def h5read(
 
     Parameters
     ----------
-    filename : path, pattern with wildcards, or list of paths
-        Several files give a list of results.
+    filename : path, pattern with wildcards, or list of these
+        A pattern or a list gives a list of results, one for each file.
     *args : str, or list or tuple of str
         Names of entries: ``'a'``, ``'a/b'``, ``'a.b'`` (filed under ``'b'``), with the part to
         read in brackets: ``'frames[0:10]'``. Everything if not given.
     doglob : bool, optional
         Whether ``filename`` is a pattern; found out if None.
     depth : int, optional
-        How many levels of groups to read; a group below them comes back empty.
+        How many levels of groups to read; a group below them comes back empty. All if None.
     slice : slice, int, tuple of these, or str, optional
         Part to read of the last of the names.
     allow_pickle : bool
-        Load pickles that PtyPy 0.9 wrote. This runs whatever code is in them.
+        Load pickles (entries of the types ``pickle`` and ``record_array``). This runs whatever
+        code is in them: for files of people you trust.
 
     Returns
     -------
@@ -189,14 +230,27 @@ def h5read(
     Raises
     ------
     FormatError
-        If a file is missing or damaged, has no such entry, or holds a pickle.
+        If a file is missing or damaged, has no such entry (this is a KeyError, too), or holds a
+        pickle; if no file matches a pattern.
+    ParameterError
+        If what stands in brackets is not numbers, slices and ellipses.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as name:
+    ...     for n in (0, 1):
+    ...         h5write(f"{name}/scan{n}.h5", run={"label": f"star {n}"}, steps=(1, 2, 3))
+    ...     h5read(f"{name}/scan1.h5", "run.label", "steps[1:]")
+    ...     h5read(f"{name}/scan*.h5", "run/label")
+    {'label': 'star 1', 'steps': (2, 3)}
+    [{'run/label': 'star 0'}, {'run/label': 'star 1'}]
     """
     files = _files(filename, doglob)
     names = [name for given in args for name in ([given] if isinstance(given, str) else given)]
-    deep = DEEPEST if depth is None else depth
     results = []
     for path in files if isinstance(files, list) else [files]:
-        decoder = Decoder(path, "load" if allow_pickle else "refuse", deep)
+        decoder = Decoder(path, "load" if allow_pickle else "refuse", depth)
         with open_h5(path) as file:
             results.append(_read(file, names, slice, decoder))
     return results if isinstance(files, list) else results[0]
@@ -205,13 +259,14 @@ def h5read(
 def _files(filename: str | Path | Sequence[str | Path], doglob: bool | None) -> Any:
     """Give one path, or a list of them where the answer is to be a list."""
     if not isinstance(filename, str | Path):
-        return list(filename)
+        found = [_files(one, doglob) for one in filename]
+        return [path for one in found for path in (one if isinstance(one, list) else [one])]
     text = str(filename)
     if doglob is False or (doglob is None and (Path(text).exists() or not glob.has_magic(text))):
         return text
     found = sorted(glob.glob(text))  # noqa: PTH207  -- patterns may be absolute
     if not found:
-        raise FormatError(f"no file matches {text!r}; check the path (in {Path.cwd()})")
+        raise FormatError(f"no match for {text!r}; check the path (in {Path.cwd()})")
     return found
 
 

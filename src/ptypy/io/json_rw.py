@@ -14,6 +14,7 @@ import numpy as np
 
 from ptypy.errors import DataError, FormatError
 from ptypy.utils.parameters import Param
+from ptypy.utils.text_utils import did_you_mean, listed_names
 
 __all__ = ["jread", "jwrite"]
 
@@ -91,7 +92,9 @@ def jread(filename: str | Path, *args: str) -> Param:
         raise FormatError(f"{path}: holds a {type(content).__name__} at its top, not an object")
     missing = [name for name in args if name not in content]
     if missing:
-        raise FormatError(f"{path}: there is no {missing[0]!r}; it holds {', '.join(content)}")
+        meant = did_you_mean(missing[0], content, listing=False)
+        here = f"it holds {listed_names(content) or 'nothing'}"
+        raise FormatError(f"{path}: there is no {missing[0]!r}{meant or ';'} {here}")
     return _param({name: content[name] for name in args}) if args else content
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import h5py
 
 from ptypy.errors import FormatError
+from ptypy.io._change import creating
 from ptypy.io._decode import Decoder
-from ptypy.io._encode import encode_tree, write_node
-from ptypy.io._hdf5 import open_h5, replacing, stamp
+from ptypy.io._encode import encode_tree, size_of, write_node
+from ptypy.io._hdf5 import open_h5, stamp
 from ptypy.io.h5rw import h5options
 from ptypy.utils.parameters import Param
 
@@ -50,7 +51,7 @@ def write_run(
     """
     header = {"kind": kind or description, "description": description}
     nodes = encode_tree({"header": header, "content": Param(content)})
-    with replacing(path) as file:
+    with creating(path, sum(size_of(node) for node in nodes.values())) as file:
         stamp(file, h5options["H5RW_VERSION"])
         for name, node in nodes.items():
             write_node(file, name, node)

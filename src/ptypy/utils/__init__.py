@@ -32,7 +32,7 @@ from ptypy.utils.parameters import (
     param_from_yaml,
     validate_standard_param,
 )
-from ptypy.utils.text_utils import clean_path, isstr
+from ptypy.utils.text_utils import clean_path, did_you_mean, isstr
 from ptypy.utils.units import keV2m, keV2nm, m2keV, nm2keV
 from ptypy.utils.verbose import headerline, log, logger, report
 
@@ -46,6 +46,7 @@ __all__ = [
     "clean_path",
     "crop_pad",
     "crop_pad_symmetric_2d",
+    "did_you_mean",
     "ellipsis",
     "expect2",
     "expect3",

@@ -32,8 +32,8 @@ def _entry(name: str, value: Any, depth: int, level: int) -> list[str]:
         summary, members = _describe(value)
     except Exception as error:  # noqa: BLE001 -- a strange object must not stop a run that logs it
         summary, members = f"{type(value).__name__} ({type(error).__name__})", []
-    left = " " * INDENT * level + "* " + name[:NAME].ljust(NAME)
-    lines = [f"{left} : {summary}"[:LINE]]
+    left = " " * INDENT * level + "* " + _one_line(name)[:NAME].ljust(NAME)
+    lines = [f"{left} : {_one_line(summary)}"[:LINE]]
     if depth > 0:
         for child_name, child in members:
             lines += _entry(child_name, child, depth - 1, level + 1)
@@ -43,14 +43,18 @@ def _entry(name: str, value: Any, depth: int, level: int) -> list[str]:
     return lines
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text[:LINE].splitlines())
+
+
 def _describe(value: Any) -> tuple[str, list[tuple[str, Any]]]:
     """Give what stands on the line, and the entries that stand below it."""
     if isinstance(value, np.ndarray):
         return _array(value), []
     if isinstance(value, (str, bytes)):
-        return str(value).replace("\n", " "), []
+        return str(value[:LINE]), []
     if isinstance(value, Mapping):
-        named = [(str(key), member) for key, member in value.items()]
+        named = [(_name(key), member) for key, member in value.items()]
         return f"{type(value).__name__}({len(value)})", named
     if isinstance(value, (list, tuple, set, frozenset)):
         return _sequence(value)
@@ -63,9 +67,20 @@ def _array(array: np.ndarray[Any, Any]) -> str:
     if array.ndim == 0:
         return f"[array = {array[()]}]"
     if array.ndim == 1 and len(array) < 5:
-        return f"[array = {array}]".replace("\n", " ")
-    shape = "x".join(str(n) for n in array.shape)
-    return f"[{shape} {array.dtype} array]"
+        return f"[array = {' '.join(str(array).splitlines())}]"
+    return f"[{_shape(array)} {array.dtype} array]"
+
+
+def _shape(array: Any) -> str:
+    return "x".join(str(n) for n in array.shape)
+
+
+def _name(key: Any) -> str:
+    """Write the key of a dictionary, which may be any object."""
+    try:
+        return str(key)
+    except Exception:  # noqa: BLE001 -- as for values
+        return _identity(key)
 
 
 def _sequence(values: Any) -> tuple[str, list[tuple[str, Any]]]:
@@ -86,6 +101,9 @@ def _other(value: Any) -> str:
     name = type(value).__name__
     if isinstance(value, type):
         return f"class {value.__name__}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        # Sparse matrices, datasets of a file: what has a shape need not have a length.
+        return f"[{_shape(value)} {value.dtype} {name}]" if value.shape else f"[{name}]"
     if isinstance(value, Sized):
         return f"{name}({len(value)})"
     text = str(value)

@@ -70,7 +70,7 @@ class Param(dict[str, Any]):
         self.update(d, **kwargs)
 
     def __getitem__(self, key: str) -> Any:
-        if not isinstance(key, str) or SEPARATOR not in key:
+        if not self._is_path(key):
             return super().__getitem__(key)
         node: Any = self
         for name in key.split(SEPARATOR):
@@ -79,8 +79,12 @@ class Param(dict[str, Any]):
             node = dict.__getitem__(node, name)
         return node
 
+    def _is_path(self, key: Any) -> bool:
+        """Say whether a key leads into the tree; a name of a file may have a dot in it, too."""
+        return isinstance(key, str) and SEPARATOR in key and not dict.__contains__(self, key)
+
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str) or SEPARATOR not in key:
+        if not self._is_path(key):
             super().__setitem__(key, value)
             return
         first, rest = key.split(SEPARATOR, 1)
@@ -92,11 +96,14 @@ class Param(dict[str, Any]):
         branch[rest] = value
 
     def __delitem__(self, key: str) -> None:
-        parent, _, name = key.rpartition(SEPARATOR) if isinstance(key, str) else ("", "", key)
-        if parent:
-            del self[parent][name]
-        else:
-            super().__delitem__(name)
+        if not self._is_path(key):
+            super().__delitem__(key)
+            return
+        parent, _, name = key.rpartition(SEPARATOR)
+        branch = self[parent]
+        if not isinstance(branch, Param):
+            raise KeyError(key)
+        del branch[name]
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
@@ -128,6 +135,13 @@ class Param(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({super().__repr__()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The entries as state, not one by one: a name with a dot in it would become a path.
+        return type(self), (), dict(self)
+
+    def __setstate__(self, entries: Mapping[str, Any]) -> None:
+        dict.update(self, entries)
 
     def __str__(self) -> str:
         return "\n".join(report_lines(self, depth=7))

@@ -10,10 +10,31 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HC", "keV2m", "keV2nm", "m2keV", "nm2keV", "wavelength"]
+__all__ = ["HC", "KEV", "METRES", "keV2m", "keV2nm", "m2keV", "nm2keV", "wavelength"]
 
 HC = 1.239841984e-9
 """Planck's constant times the speed of light [keV m] (CODATA 2018: both are exact)."""
+
+METRES = {
+    **{
+        f"{prefix}{name}": factor
+        for prefix, factor in (
+            ("", 1.0), ("centi", 1e-2), ("milli", 1e-3), ("micro", 1e-6), ("nano", 1e-9),
+            ("pico", 1e-12),
+        )
+        for name in ("metre", "metres", "meter", "meters")
+    },
+    "m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "μm": 1e-6, "nm": 1e-9, "pm": 1e-12,
+    "micron": 1e-6, "microns": 1e-6,
+    "a": 1e-10, "å": 1e-10, "angstrom": 1e-10, "angstroms": 1e-10,
+}  # fmt: skip
+"""Units of length as files name them, in lower case, and how many metres they are."""
+
+KEV = {
+    "kev": 1.0, "ev": 1e-3, "mev": 1e3, "gev": 1e6, "j": 1 / 1.602176634e-16,
+    "joule": 1 / 1.602176634e-16, "joules": 1 / 1.602176634e-16,
+}  # fmt: skip
+"""Units of energy as files name them, in lower case, and how many keV they are."""
 
 Quantity = TypeVar("Quantity", float, npt.NDArray[np.float64])
 

@@ -3,20 +3,33 @@
 PtyPy 0.9 reads what is written here, and its files, and files written by hand, are read here.
 """
 
+from ptypy.io.ptyd._aside import tidy_up
+from ptypy.io.ptyd._chunk import NewChunk, Place, new_chunk, pack_frames, write_frames
+from ptypy.io.ptyd._form import ChunkForm, check_chunk, checked
 from ptypy.io.ptyd._merge import merge_chunks
 from ptypy.io.ptyd._read import Block, PtydReader
-from ptypy.io.ptyd._survey import ChunkInfo, validate
-from ptypy.io.ptyd._write import append_chunk, check_chunk, create, write_info, write_meta
+from ptypy.io.ptyd._survey import ChunkInfo
+from ptypy.io.ptyd._validate import validate
+from ptypy.io.ptyd._write import append_chunk, create, finish, write_info, write_meta
 
 __all__ = [
     "Block",
+    "ChunkForm",
     "ChunkInfo",
+    "NewChunk",
+    "Place",
     "PtydReader",
     "append_chunk",
     "check_chunk",
+    "checked",
     "create",
+    "finish",
     "merge_chunks",
+    "new_chunk",
+    "pack_frames",
+    "tidy_up",
     "validate",
+    "write_frames",
     "write_info",
     "write_meta",
 ]

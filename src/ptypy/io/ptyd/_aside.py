@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -13,8 +16,12 @@ import h5py
 from ptypy.errors import FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io.ptyd._entries import resolve_link
+from ptypy.io.ptyd._open import lock_of, reading
 
-__all__ = ["is_worth_keeping", "set_parts_aside"]
+__all__ = ["is_worth_keeping", "left_behind", "set_parts_aside", "tidy_up"]
+
+UNFINISHED = re.compile(r"\.(?P<process>\d+)-[0-9a-f]{8}\.part")
+"""How names end of files that were to take the place of another."""
 
 
 def is_worth_keeping(path: Path) -> bool:
@@ -25,7 +32,7 @@ def is_worth_keeping(path: Path) -> bool:
     """
     if not Path(f"{os.path.realpath(path)}.old").exists():
         return True
-    with contextlib.suppress(FormatError), open_h5(path) as file:
+    with contextlib.suppress(FormatError), reading(path) as file:
         chunks = file.get("chunks")
         return not (isinstance(chunks, h5py.Group) and not len(chunks))
     return True
@@ -64,7 +71,7 @@ def set_parts_aside(path: Path) -> None:
 def _parts_of(master: Path, name: str) -> dict[str, Path]:
     """Give the files that chunks of a set are in, where they are named after it."""
     parts = {}
-    with contextlib.suppress(FormatError), open_h5(master) as file:
+    with contextlib.suppress(FormatError), reading(master) as file:
         chunks = file.get("chunks")
         for chunk in chunks if isinstance(chunks, h5py.Group) else ():
             link = chunks.get(chunk, getlink=True)
@@ -85,3 +92,47 @@ def _name_again(part: Path, other: Path) -> None:
     except OSError:  # file systems without hard links
         shutil.copy2(part, aside)
     aside.replace(other)
+
+
+def left_behind(path: Path) -> list[Path]:
+    """List what a writer that died left beside a set: files that nobody will look at.
+
+    Those of processes that run on this machine are not listed, nor those of other sets.
+    """
+    master = Path(os.path.realpath(path))
+    found = [lock_of(master)] if lock_of(master).exists() and not _is_locked(master) else []
+    for beside in sorted(master.parent.glob(f".{glob.escape(master.name)}*.part")):
+        named = UNFINISHED.search(beside.name)
+        is_ours = named is not None and named.end() == len(beside.name)
+        if named is not None and is_ours and not _is_running(int(named["process"])):
+            found.append(beside)
+    return found
+
+
+def tidy_up(path: str | Path) -> list[str]:
+    """Remove what a writer that died left beside a set; gives the names."""
+    removed = []
+    for left in left_behind(Path(path)):
+        with contextlib.suppress(OSError):
+            left.unlink()
+            removed.append(left.name)
+    return removed
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_locked(path: Path) -> bool:
+    with contextlib.suppress(OSError), lock_of(path).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -15,6 +15,8 @@ from ptypy.errors import FormatError
 from ptypy.io._decode import Decoder, kind_of
 
 __all__ = [
+    "COMMON_KEY",
+    "SCAN_ID",
     "WEIGHT2D",
     "common_mask",
     "entry",
@@ -24,7 +26,12 @@ __all__ = [
     "resolve_link",
 ]
 
-WEIGHT2D = "meta/weight2d"
+SCAN_ID = "scan_id"
+"""Attribute of ``chunks``, and of chunk files, that tells one run's frames from another's."""
+
+COMMON_KEY = "weight2d"
+
+WEIGHT2D = f"meta/{COMMON_KEY}"
 """Where a mask that all chunks share is stored. PtyPy 0.9 takes every entry of ``meta`` for a
 parameter, and its PtydScan looks for its common mask in the parameter ``weight2d``."""
 
@@ -131,11 +138,16 @@ def plain_meta(meta: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _unwrapped(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    # A single text may come as an array of one.
+    if isinstance(value, np.ndarray) and (value.ndim == 0 or _is_one_text(value)):
+        value = value.reshape(-1)[0]
     if isinstance(value, np.generic):
         value = value.item()
     return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _is_one_text(array: npt.NDArray[Any]) -> bool:
+    return array.size == 1 and array.dtype.kind in "OSU"
 
 
 def _as_expected(name: str, value: Any) -> Any:

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ptypy.io._hdf5 import open_h5, replacing, stamp
+from ptypy.io._hdf5 import replacing, stamp
 from ptypy.io.h5rw import h5options
+from ptypy.io.ptyd._amend import FORM, copy_tree
+from ptypy.io.ptyd._arrays import GZIP, PART_BYTES, dress_chunk, new_array
+from ptypy.io.ptyd._checksums import checksums, grouped
 from ptypy.io.ptyd._entries import WEIGHT2D
+from ptypy.io.ptyd._open import reading
 from ptypy.io.ptyd._read import PtydReader
-from ptypy.io.ptyd._write import GZIP, PART_BYTES, dress_chunk, new_array
 
 __all__ = ["merge_chunks"]
 
@@ -36,16 +39,13 @@ def merge_chunks(path: str | Path) -> None:
     reader = PtydReader(path)
     if len(reader.chunks) < 2:
         return
-    with open_h5(path) as old, replacing(path) as new:
-        for key, value in old.attrs.items():
-            new.attrs[key] = value
-        for name in old:
-            if name != "chunks":
-                old.copy(name, new)
+    with reading(path) as old, replacing(path, form=FORM) as new:
+        copy_tree(old, new, leave_out=("chunks",))
         new.create_group("chunks")
         for key, value in old["chunks"].attrs.items():
             new["chunks"].attrs[key] = value
         new["chunks"].attrs["default"] = "0"
+        new["chunks"].attrs["merged"] = True
         _copy_frames(reader, new["chunks"].create_group("0"), WEIGHT2D in new)
         stamp(new, h5options["H5RW_VERSION"])
 
@@ -67,11 +67,13 @@ def _copy_frames(reader: PtydReader, group: Any, has_common: bool) -> None:
     weights = None
     if not spelled_out:
         new_array(group, "weights", (0,), np.dtype(bool))
+    sums = []
     step = max(1, PART_BYTES // (data.dtype.itemsize * height * width))
     for start in range(0, frames, step):
         part = slice(start, min(start + step, frames))
         block = reader.read(part.start, part.stop)
         data[part] = block.data
+        sums.append(checksums(block.data))
         if positions is not None:
             positions[part] = block.positions
         if spelled_out:
@@ -79,4 +81,7 @@ def _copy_frames(reader: PtydReader, group: Any, has_common: bool) -> None:
             if weights is None:
                 weights = new_array(group, "weights", shape, mask.dtype, GZIP)
             weights[part] = np.broadcast_to(mask, block.data.shape)
+    data.attrs["crc32"], together = grouped(np.concatenate(sums))
+    if together > 1:
+        data.attrs["crc32_frames"] = together
     dress_chunk(group)

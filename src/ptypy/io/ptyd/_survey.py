@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from ptypy.errors import FormatError
 from ptypy.io._decode import Decoder
-from ptypy.io._hdf5 import open_h5
 from ptypy.io.ptyd._entries import (
+    SCAN_ID,
     common_mask,
     entry,
     indices_of,
@@ -23,8 +23,11 @@ from ptypy.io.ptyd._entries import (
     positions_of,
     resolve_link,
 )
+from ptypy.io.ptyd._open import reading
 
-__all__ = ["ChunkInfo", "Survey", "survey", "validate"]
+__all__ = ["WRITTEN_ANEW", "ChunkInfo", "Survey", "id_of", "survey"]
+
+WRITTEN_ANEW = "the file was written anew, by another run; open it again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +62,12 @@ class Survey:
     meta: dict[str, Any] = field(default_factory=dict)
     common: npt.NDArray[Any] | None = None
     """The mask that holds where a chunk has no weights of its own, (H, W)."""
+    is_complete: bool | None = None
+    """Whether its writer said that there will be no more frames; None if it does not say so."""
+    is_merged: bool = False
+    """Whether its chunks were made one."""
+    scan_id: str | None = None
+    """Tells the frames of one run from those of another; None if they do not say."""
     faults: list[str] = field(default_factory=list)
     """What would make the data wrong."""
     remarks: list[str] = field(default_factory=list)
@@ -78,53 +87,63 @@ class Survey:
             raise FormatError(f"{self.path} has {len(self.faults)} faults\n{lines}")
 
 
-def survey(path: Path, known: Sequence[ChunkInfo] = ()) -> Survey:
+def survey(path: Path, before: Survey | None = None) -> Survey:
     """Look through a file.
 
     Parameters
     ----------
     path : Path
-    known : sequence of ChunkInfo
-        Chunks seen before: they keep their places, and are not looked at again.
+    before : Survey, optional
+        What was found before: its chunks keep their places, and are not looked at again.
 
     Raises
     ------
     FormatError
-        If it cannot be opened or is not of this format at all.
+        If it cannot be opened or is not of this format at all, or was written anew since.
     """
-    found = Survey(path, chunks=list(known))
-    with open_h5(path) as file:
+    found = Survey(path)
+    with reading(path) as file:
         if not isinstance(file.get("chunks"), h5py.Group):
             raise FormatError(
                 f"{path}: has no group 'chunks', so it is not a prepared scan (.ptyd); it holds "
                 f"{', '.join(file) or 'nothing'}. Frames belong in chunks/0/data, positions in "
                 "chunks/0/positions, energy, distance and psize in meta"
             )
+        attributes = file["chunks"].attrs
+        found.is_complete = bool(attributes["complete"]) if "complete" in attributes else None
+        found.is_merged = bool(attributes.get("merged", False))
+        found.scan_id = id_of(file["chunks"])
+        if before is not None and before.chunks and found.scan_id != before.scan_id:
+            raise FormatError(f"{path}: {WRITTEN_ANEW}")
+        if before is not None and found.is_merged == before.is_merged:
+            found.chunks = list(before.chunks)
         found.common = common_mask(file)
         if isinstance(file.get("meta"), h5py.Group):
             found.meta, faults = plain_meta(Decoder(path).decode(file["meta"]))
             found.faults += faults
+        known = len(found.chunks)
         _add_chunks(found, file)
-    if not known or len(found.chunks) > len(known):
+    if before is not None and not known and not _begins_as(found, before):
+        raise FormatError(f"{path}: {WRITTEN_ANEW}")
+    if not known or len(found.chunks) > known:
         _compare_chunks(found)
     _compare_meta(found)
     return found
 
 
-def validate(path: str | Path) -> list[str]:
-    """Say in words what is missing from a .ptyd file, or does not fit.
+def _begins_as(found: Survey, before: Survey) -> bool:
+    """Tell whether the frames that were there before are the first now, in the same order."""
+    if not before.chunks:
+        return True
+    old = np.concatenate([chunk.indices for chunk in before.chunks])
+    new = np.concatenate([np.empty(0, np.int64), *(chunk.indices for chunk in found.chunks)])
+    return np.array_equal(old, new[: len(old)])
 
-    Returns
-    -------
-    list of str
-        Empty if all is well. What would make data wrong comes first; `PtydReader` refuses
-        files with such faults.
-    """
-    try:
-        found = survey(Path(path))
-    except FormatError as error:
-        return [str(error)]
-    return found.faults + found.remarks
+
+def id_of(group: Any) -> str | None:
+    """Give the id of the run that a group of chunks, or a chunk file, belongs to."""
+    value = group.attrs.get(SCAN_ID)
+    return value if isinstance(value, str) else None
 
 
 def _add_chunks(found: Survey, file: Any) -> None:
@@ -138,33 +157,32 @@ def _add_chunks(found: Survey, file: Any) -> None:
             numbers[int(name)] = name
     gone = {chunk.number for chunk in found.chunks} - numbers.keys()
     if gone:
-        raise FormatError(
-            f"{found.path}: chunk {min(gone)} is no longer there: the file was written anew; "
-            "open it again"
-        )
+        raise FormatError(f"{found.path}: chunk {min(gone)} is no longer there: {WRITTEN_ANEW}")
     seen = {chunk.number for chunk in found.chunks}
     for number, name in sorted(numbers.items()):
         if number in seen:
             continue
         try:
-            with _group_of(found.path, file, name) as (place, group):
+            with _group_of(found, file, name) as (place, group):
                 found.chunks.append(_look_at(number, place, group, found))
         except (FormatError, ValueError) as error:
             found.faults.append(f"chunks/{name}: {error}")
 
 
 @contextmanager
-def _group_of(path: Path, file: Any, name: str) -> Iterator[tuple[Path, Any]]:
+def _group_of(found: Survey, file: Any, name: str) -> Iterator[tuple[Path, Any]]:
     """Open a chunk, in this file or in the one it links to."""
     link = file["chunks"].get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
-        target = resolve_link(path, link)
-        with open_h5(target) as part:
+        target = resolve_link(found.path, link)
+        with reading(target) as part:
             if link.path not in part:
                 raise FormatError(f"links to {target}:{link.path}, which is not there")
+            if found.scan_id is not None and id_of(part) not in (None, found.scan_id):
+                raise FormatError(f"links to {target}, which another run has written anew")
             yield target, part[link.path]
     else:
-        yield path, Decoder(path).member(file["chunks"], name)
+        yield found.path, Decoder(found.path).member(file["chunks"], name)
 
 
 def _look_at(number: int, place: Path, group: Any, found: Survey) -> ChunkInfo:

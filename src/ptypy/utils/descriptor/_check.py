@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ptypy.utils.descriptor._tree import did_you_mean, listed_names
+from ptypy.utils.descriptor._plain import is_mapping, plain
+from ptypy.utils.text_utils import did_you_mean, listed_names
 
 if TYPE_CHECKING:
     from ptypy.utils.descriptor._evaluate import EvalDescriptor
@@ -42,10 +43,12 @@ class Finding(NamedTuple):
 
 
 def findings(node: EvalDescriptor, value: Any, depth: int, path: str = "") -> Iterator[Finding]:
-    """Compare a value, and what is in it, with a declaration."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    linked = _is_mapping(value) and node.is_symlink
+    """Compare a value, and what is in it, with a declaration.
+
+    What it means is compared (see `plain`): a class that uses the parameter is to have it so.
+    """
+    value = plain(node, value)
+    linked = is_mapping(value) and node.is_symlink
     if value is None or linked or _fits(node, value):
         yield Finding(path, "type", PASS, value)
     else:
@@ -53,7 +56,7 @@ def findings(node: EvalDescriptor, value: Any, depth: int, path: str = "") -> It
         return
     if value is None:
         return
-    if not _is_mapping(value):
+    if not is_mapping(value):
         yield from _choice(node, value, path)
         yield from _limit(node, value, path)
         return
@@ -113,10 +116,6 @@ def _target(
     return None, Finding(here, "name", INVALID, name, remedy)
 
 
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, Mapping) or (hasattr(value, "items") and hasattr(value, "get"))
-
-
 def _is_sequence(value: Any) -> bool:
     return isinstance(value, (list, tuple, np.ndarray))
 
@@ -141,7 +140,7 @@ def _stands_for(value: Any) -> set[str]:
         return {"bool"}
     if _is_sequence(value):
         return {"list", "tuple", "ndarray"} if isinstance(value, np.ndarray) else {"list", "tuple"}
-    if _is_mapping(value):
+    if is_mapping(value):
         return {"Param"}
     names = {kind.__name__ for kind in type(value).__mro__}
     names |= {name for name, kind in NUMBERS.items() if isinstance(value, kind)}
@@ -183,9 +182,8 @@ def _choice(node: EvalDescriptor, value: Any, path: str) -> Iterator[Finding]:
     if {"list", "tuple"} & node.own_types and not any(_is_sequence(c) for c in choices):
         remedy += ", nor a list or tuple"
     if isinstance(value, str):
-        remedy += did_you_mean(value, [c for c in choices if isinstance(c, str)]).partition("; kn")[
-            0
-        ]
+        texts = [choice for choice in choices if isinstance(choice, str)]
+        remedy += did_you_mean(value, texts, listing=False)
     yield Finding(path, "choices", FAIL, value, remedy)
 
 
@@ -228,7 +226,7 @@ def shortened(value: Any, width: int = 40) -> str:
     if isinstance(value, np.ndarray) and value.size > 8:
         shape = " x ".join(str(n) for n in value.shape)
         return f"[{shape} {value.dtype} array]"
-    if _is_mapping(value):
+    if is_mapping(value):
         return f"{type(value).__name__}({len(value)})" if hasattr(value, "__len__") else "Param"
     text = " ".join((str(value) if _is_number(value) else repr(value)).split())
     return text if len(text) <= width else text[: width - 4] + " ..."

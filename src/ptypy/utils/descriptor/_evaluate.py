@@ -12,6 +12,7 @@ from ptypy.errors import Fault, ParameterError
 from ptypy.utils.descriptor import _render
 from ptypy.utils.descriptor._arguments import ArgParseDescriptor
 from ptypy.utils.descriptor._check import FAIL, INVALID, findings, shortened
+from ptypy.utils.descriptor._plain import plain_tree
 from ptypy.utils.descriptor._text import inherited
 from ptypy.utils.parameters import Param, Placeholder
 
@@ -173,6 +174,34 @@ class EvalDescriptor(ArgParseDescriptor):
         ]
         if faults:
             raise ParameterError(faults)
+
+    def plain(self, pars: Mapping[str, Any]) -> Any:
+        """Give a tree as plain Python has it: what `validate` compares, for those who use it.
+
+        A scalar of NumPy and, where a number can be meant, an array of one number become that
+        number; the text ``'None'`` becomes None. What is not declared stays as it is.
+
+        Parameters
+        ----------
+        pars : Param or mapping
+
+        Returns
+        -------
+        Param or dict
+            A copy down to the values; a Param where there was one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> tree = EvalDescriptor("root")
+        >>> options = {"default": "None", "help": "Binning", "type": "int"}
+        >>> rebin = tree.new_child("camera.rebin", options)
+        >>> tree["camera"].plain({"rebin": np.array([2])})
+        {'rebin': 2}
+        >>> tree["camera"].plain({"rebin": "None"})
+        {'rebin': None}
+        """
+        return plain_tree(self, pars)
 
     def sanity_check(self, depth: int = 10) -> None:
         """Refuse declarations that contradict themselves: every default must fit.

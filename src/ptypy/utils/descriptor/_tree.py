@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy as copying
-import difflib
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self, TextIO
 
 from ptypy.errors import ParameterError
 from ptypy.utils.descriptor import _text
+from ptypy.utils.text_utils import did_you_mean
 
-__all__ = ["Descriptor", "did_you_mean", "listed_names"]
+__all__ = ["Descriptor"]
 
 REQUIRED = ("default", "help")
 """Options that a new parameter must have."""
@@ -200,7 +200,7 @@ class Descriptor:
         """
         node = self.new_child(prefix, implicit=True)
         node._sources += modules
-        node._hint = hint
+        node._hint = hint or node._hint
 
     def _import_sources(self) -> None:
         # Taken out before the import: these modules declare into this very node meanwhile.
@@ -271,19 +271,3 @@ class Descriptor:
             if not node.implicit:
                 kept = {k: v for k, v in node.options.items() if print_optional or k in REQUIRED}
                 fbuffer.write(_text.section(self._relative(node), kept) + "\n")
-
-
-def did_you_mean(wrong: str, known: Iterable[str], *, listing: bool = True) -> str:
-    """Suggest the known name most like the wrong one; if none is, list those there are."""
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(str(wrong).lower(), names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean `{names[close[0]]}`?"
-    listed = listed_names(names.values())
-    return f"; known: {listed}" if listed and listing else ""
-
-
-def listed_names(known: Iterable[str]) -> str:
-    """List names, but not more than a reader would read."""
-    names = [name for name in known if name != "*"]
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

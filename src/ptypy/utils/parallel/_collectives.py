@@ -51,7 +51,8 @@ def allreduce(a: Any, op: Any = None) -> Any:
     Parameters
     ----------
     a : ndarray or number
-        An array is replaced in place, and must have the same shape everywhere.
+        An array is replaced in place, and must have the same shape everywhere. In an array of
+        bool a sum is True where any process has True.
     op : mpi4py.MPI.Op, optional
         Sum if not given.
 
@@ -64,12 +65,14 @@ def allreduce(a: Any, op: Any = None) -> Any:
     if here.size == 1:
         return a
     op = here.MPI.SUM if op is None else op
-    if not isinstance(a, np.ndarray) or a.ndim == 0:
+    if not isinstance(a, np.ndarray):
         return here.comm.allreduce(a, op=op)
-    buffer = np.ascontiguousarray(a)
+    # MPI neither calculates with truth values nor with bytes in the other order.
+    dtype = np.dtype(np.int32) if a.dtype == bool else a.dtype.newbyteorder("=")
+    buffer = np.ascontiguousarray(a, dtype)
     here.comm.Allreduce(here.MPI.IN_PLACE, buffer, op=op)
     if buffer is not a:
-        a[...] = buffer
+        a[...] = buffer.reshape(a.shape)
     return a
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import time
 import traceback
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +20,9 @@ LAUNCHERS = ("PMI_RANK", "PMI_FD", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE", "MPI_LOC
 
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
 """Those that tell how many processes were started."""
+
+PRECEDENCE = 3.0
+"""How long a process that fails because another one did leaves the word to that one [s]."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,16 @@ def _with_mpi() -> World:
 def _end_the_job(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Print what went wrong and where, then end all processes: the others would wait for ever."""
+    """Print what went wrong and where, then end all processes: the others would wait for ever.
+
+    The exit code is 1, or 130, as a shell would say, if it was Ctrl-C.
+    """
     here = world()
+    if issubclass(kind, ParallelError):
+        # Another process has failed, and this one has been told: let that one speak first.
+        time.sleep(PRECEDENCE)
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stdout.flush()
     sys.stderr.write(f"process {here.rank} of {here.size} failed and ends the job:\n{text}")
     sys.stderr.flush()
-    here.comm.Abort(1)
+    here.comm.Abort(130 if issubclass(kind, KeyboardInterrupt) else 1)

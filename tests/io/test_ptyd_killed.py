@@ -1,0 +1,37 @@
+"""A writer may be killed at any instruction: what it announced stays, and another goes on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("_kill_writers.py")
+
+
+def kills(how, scenario, directory, count):
+    command = [sys.executable, SCRIPT, how, scenario, directory, str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["kills"]
+
+
+@pytest.mark.parametrize("scenario", ["append", "link"])
+def test_a_writer_killed_now_and_then_loses_no_chunk(tmp_path, scenario):
+    assert kills("steps", scenario, tmp_path, 9) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scenario", "stride"),
+    [("append", 1), ("link", 1), ("gzip", 3), ("masks", 3), ("masks_link", 3)],
+)
+def test_a_writer_killed_at_any_of_its_steps_loses_no_chunk(tmp_path, scenario, stride):
+    assert kills("steps", scenario, tmp_path, stride) > 25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["append", "link"])
+def test_a_writer_killed_at_random_times_loses_no_chunk(tmp_path, scenario):
+    assert kills("times", scenario, tmp_path, 50) >= 50
