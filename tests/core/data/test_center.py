@@ -116,3 +116,19 @@ def test_a_centre_that_is_none_is_refused_before_any_frame_is_read(memory_scan, 
 def test_zero_frequency_in_the_corner_gets_the_advice_to_shift(memory_scan, spots):
     with pytest.raises(ParameterError, match="fftshift to the last two axes"):
         memory_scan(spots, center="fft")
+
+
+def test_a_flat_field_does_not_pull_the_centre_to_the_side_that_counts_better(
+    memory_scan, spots, mask
+):
+    flat = np.ones((24, 30))
+    flat[:, 18:] = 5.0
+    scan = memory_scan((spots + 40) * flat, mask=mask, shape=12, center=None)
+    scan.correct_with(dark=40 * flat, flat=flat)
+    np.testing.assert_allclose(brightest(scan.auto(5)), (6, 6), atol=1)
+    skewed = memory_scan((spots + 40) * flat, mask=mask, center=None)
+    skewed.correct_with(flat=flat)
+    even = memory_scan(spots + 40, mask=mask, center=None)
+    for scan in (skewed, even):
+        scan.auto(5)
+    np.testing.assert_allclose(skewed.info.found_center, even.info.found_center, atol=1e-6)

@@ -202,16 +202,6 @@ def test_an_exception_in_a_hook_of_initialize_can_be_recovered_from(memory_scan,
     assert indices(scan.auto(3)) == [0, 1, 2]
 
 
-def test_frames_of_zeros_or_nan_are_not_an_error_but_nan_is_told(memory_scan, caplog):
-    frames = [np.zeros((4, 4)), np.full((4, 4), np.nan), np.ones((4, 4))]
-    package = memory_scan(frames).auto(3)
-    assert len(package["iterable"]) == 3
-    (said,) = [record for record in caplog.records if "not finite" in record.message]
-    assert "is 1" in said.message
-    assert said.levelname == "ERROR"
-    assert "a reconstruction refuses such frames" in said.message
-
-
 def test_masked_nan_needs_no_warning(memory_scan, caplog):
     frame = np.ones((4, 4))
     frame[1, 1] = np.nan

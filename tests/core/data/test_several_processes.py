@@ -1,5 +1,7 @@
 """One scan on several processes: every frame is prepared once, and everybody knows what."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -139,3 +141,79 @@ def test_after_a_fault_on_one_process_all_can_try_again(mpirun):
     text += "assert seen == list(range(11))\n"
     done = mpirun("DFILE = None\nSAVE = None\nPARALLEL = 'data'\n" + text, 2)
     assert done.returncode == 0, done.stderr
+
+
+WHO_IS_CALLED = """
+import json
+import numpy as np
+from ptypy.core.data import EOS, PtyScan
+from ptypy.utils import parallel
+
+
+class Scan(PtyScan):
+    PLACEHOLDERS = ()
+
+    def __init__(self, **pars):
+        self.calls = []
+        super().__init__(**pars)
+
+    def load_positions(self):
+        self.calls.append(["load_positions"])
+        return np.zeros((9, 2))
+
+    def load_weight(self):
+        self.calls.append(["load_weight"])
+
+    def load_common(self):
+        self.calls.append(["load_common"])
+        return {"gain": np.full(3, 2.0)}
+
+    def post_initialize(self):
+        known = [self.positions.shape, self.weight2d is None, self.common.gain.tolist()]
+        self.calls.append(["post_initialize", *known])
+
+    def check(self, *args, **kwargs):
+        self.calls.append(["check", args, kwargs])
+        return super().check(*args, **kwargs)
+
+    def load(self, *args, **kwargs):
+        self.calls.append(["load", args, kwargs])
+        return {i: np.full((4, 4), i) for i in kwargs["indices"]}, {}, {}
+
+    def correct(self, *args, **kwargs):
+        raw, weights, common = args
+        self.calls.append(["correct", sorted(raw), weights, sorted(common), kwargs])
+        return raw, weights
+
+
+calls = {}
+for mode in (None, "data", "common", "all"):
+    scan = Scan(shape=4, load_parallel=mode)
+    while scan.auto(6) != EOS:
+        pass
+    calls[str(mode)] = scan.calls
+with open(f"calls_{parallel.rank}.json", "w") as file:
+    json.dump(calls, file)
+"""
+
+
+def test_hooks_get_the_documented_arguments_on_the_documented_processes(mpirun, tmp_path):
+    done = mpirun(WHO_IS_CALLED, 3)
+    assert done.returncode == 0, done.stderr
+    calls = [json.loads((tmp_path / f"calls_{rank}.json").read_text()) for rank in range(3)]
+    once = [["load_positions"], ["load_weight"], ["load_common"]]
+    end = ["post_initialize", [9, 2], True, [2.0, 2.0, 2.0]]
+    chunks = [[0, 6], [6, 9]]  # six frames, then the three that are left
+    own = [[[2 * rank, 2 * rank + 1], [6 + rank]] for rank in range(3)]
+    for mode in ("None", "data", "common", "all"):
+        for rank in range(3):
+            expected = [*(once if rank == 0 or mode in ("common", "all") else []), end]
+            for (first, last), mine in zip(chunks, own[rank], strict=True):
+                if rank == 0:
+                    expected.append(["check", [6], {"start": first}])
+                if mode in ("data", "all"):
+                    expected.append(["load", [], {"indices": mine}])
+                elif rank == 0:
+                    expected.append(["load", [], {"indices": list(range(first, last))}])
+                expected.append(["correct", mine, {}, ["gain"], {}])
+            assert calls[rank][mode] == expected, (mode, rank)

@@ -180,3 +180,73 @@ def test_a_block_of_the_wrong_length_is_refused(memory_scan, frames):
 
     with pytest.raises(DataError, match="asked for 3 frames"):
         Short(frames).auto(3)
+
+
+def trusted(scan):
+    """Prepare all frames, and give a mask for every one of them."""
+    chunk = scan.next_chunk(100)
+    return np.broadcast_to(chunk.mask, chunk.data.shape)
+
+
+COMMON = np.eye(4) > 0
+EACH = np.random.default_rng(2).random((12, 4, 4)) > 0.3
+
+
+@pytest.mark.parametrize(
+    ("common", "each", "expected"),
+    [
+        (None, {}, np.ones((4, 4), bool)),
+        (COMMON, {}, COMMON),
+        (COMMON.astype(float), None, COMMON),
+        (np.array([]), {}, np.ones((4, 4), bool)),
+        (None, dict(enumerate(EACH)), EACH),
+        (COMMON, dict(enumerate(EACH)), EACH),
+        (COMMON, {k: [] for k in range(12)}, COMMON),
+    ],
+    ids=["none", "common", "as numbers", "empty", "each", "each wins", "empty ones"],
+)
+def test_masks_belong_to_all_frames_to_each_or_there_are_none(
+    memory_scan, frames, common, each, expected
+):
+    class Own(memory_scan):
+        def load(self, indices):
+            raw, places, _ = super().load(indices)
+            return raw, places, None if each is None else {i: each[i] for i in indices if each}
+
+    mask = trusted(Own(frames, mask=common))
+    np.testing.assert_array_equal(mask, np.broadcast_to(expected, mask.shape))
+
+
+def test_correct_receives_the_mask_of_every_frame_that_load_gave(memory_scan, frames):
+    seen = {}
+
+    class Own(memory_scan):
+        def load(self, indices):
+            return {i: self.frames[i] for i in indices}, {}, {i: EACH[i] for i in indices}
+
+        def correct(self, raw, weights, common):
+            seen.update(weights)
+            return raw, {i: ~weight for i, weight in weights.items()}
+
+    mask = trusted(Own(frames))
+    np.testing.assert_array_equal(np.stack(list(seen.values())), EACH)
+    np.testing.assert_array_equal(mask, ~EACH)
+
+
+def test_a_replaced_load_is_called_as_the_one_of_the_class_would_be(memory_scan, frames):
+    class Rebinding(memory_scan):
+        def load_block(self, indices):
+            raise AssertionError("load was replaced on the instance")
+
+        def post_initialize(self):
+            self.load = self.load_as_this_file_needs_it
+
+        def load_as_this_file_needs_it(self, indices):
+            self.asked = indices
+            return {i: self.frames[i] for i in indices}, {}, {}
+
+    scan = Rebinding(frames)
+    scan.auto(5)
+    scan.auto(5)
+    assert scan.asked == [5, 6, 7, 8, 9]
+    assert isinstance(scan.asked, list)

@@ -7,8 +7,9 @@
 from typing import Any, Final
 
 from ptypy.core.data._chunk import CODES, EOS, WAIT, Chunk
+from ptypy.core.data._plausible import implausible_numbers, implausible_positions
 from ptypy.core.data._ptyd import PtydScan
-from ptypy.core.data._registry import PTYSCANS, find_scan, register
+from ptypy.core.data._registry import PTYSCANS, find_scan, known_scans, register
 from ptypy.core.data._scan import PtyScan
 from ptypy.core.data._source import spell_out
 from ptypy.core.data._synthetic import MoonFlowerScan, QuickScan
@@ -25,6 +26,9 @@ __all__ = [
     "PtydScan",
     "QuickScan",
     "find_scan",
+    "implausible_numbers",
+    "implausible_positions",
+    "known_scans",
     "register",
     "spell_out",
 ]

@@ -27,7 +27,7 @@ def sum_centers(
     usable : (H, W) or (N, H, W) bool
         False for pixels that must not be looked at.
     fix : Correction, optional
-        Its dark is subtracted first.
+        Its dark is subtracted and the flat field divided by first.
 
     Returns
     -------
@@ -37,14 +37,15 @@ def sum_centers(
     """
     from ptypy.core.data._kernel import mass_block
 
-    dark = None if fix is None else fix.dark
+    dark, gain = (None, None) if fix is None else (fix.dark, fix.gain)
     masks = usable.reshape(-1, *usable.shape[-2:])
     sums = np.zeros((len(frames), 3))
     if isinstance(frames, np.ndarray):
-        mass_block(as_native(frames), dark, masks, sums)
+        mass_block(as_native(frames), dark, gain, masks, sums)
     else:
         for k, frame in enumerate(frames):
-            mass_block(as_native(frame[None]), dark, masks[k % len(masks)][None], sums[k : k + 1])
+            mask = masks[k % len(masks)][None]
+            mass_block(as_native(frame[None]), dark, gain, mask, sums[k : k + 1])
     lit = sums[sums[:, 0] > 0]
     total: Any = (lit[:, 1:] / lit[:, :1]).sum(axis=0)
     return np.array([*total, len(lit)], dtype=np.float64)

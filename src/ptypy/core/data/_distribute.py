@@ -14,7 +14,16 @@ import numpy.typing as npt
 from ptypy.errors import ParallelError
 from ptypy.utils import parallel
 
-__all__ = ["Dealer", "agree", "collect", "combine", "on_master", "scatter", "total"]
+__all__ = [
+    "Dealer",
+    "agree",
+    "collect",
+    "collect_bytes",
+    "combine",
+    "on_master",
+    "scatter",
+    "total",
+]
 
 Result = TypeVar("Result")
 
@@ -110,22 +119,57 @@ def scatter(whole: Any, dealt: Sequence[Sequence[int]], take: Callable[[Any, Any
     return take(whole, dealt[0])
 
 
-def collect(stack: npt.NDArray[Any], mine: Sequence[int], every: Sequence[int]) -> npt.NDArray[Any]:
-    """Bring the frames of all processes together on the master, in the order of the chunk.
+def collect(stack: npt.NDArray[Any], rows: npt.NDArray[np.int64], count: int) -> npt.NDArray[Any]:
+    """Bring what all processes hold together on the master, as arrays.
 
     Parameters
     ----------
     stack : (n, ...)
-        What this process holds.
-    mine, every : sequence of int
-        Indices of the frames in ``stack``, and of those in the whole chunk.
+        What this process holds; of the same type on all processes.
+    rows : (n,) array of int
+        Where in the whole it belongs.
+    count : int
+        Length of the whole.
 
     Returns
     -------
-    (M, ...)
+    (count, ...)
         On the master; ``stack`` itself elsewhere.
     """
-    if parallel.size == 1:
+    if parallel.size == 1 and np.array_equal(rows, np.arange(count)):
         return stack
-    frames = parallel.gather_dict(dict(zip(mine, stack, strict=True)))
-    return np.stack([frames[index] for index in every]) if parallel.master else stack
+    mine = {("rows", parallel.rank): rows, ("stack", parallel.rank): stack} if len(rows) else {}
+    parts = parallel.gather_dict(mine)
+    if not parallel.master:
+        return stack
+    whole = np.empty((count, *stack.shape[1:]), stack.dtype)
+    for what, rank in parts:
+        if what == "rows":
+            whole[parts["rows", rank]] = parts["stack", rank]
+    return whole
+
+
+def collect_bytes(pieces: Sequence[bytes], rows: npt.NDArray[np.int64], count: int) -> list[bytes]:
+    """Bring pieces of bytes together on the master, in their order; elsewhere it is empty.
+
+    Parameters
+    ----------
+    pieces : sequence of bytes
+        What this process holds.
+    rows : (n,) array of int
+        Where in the whole each belongs.
+    count : int
+        Length of the whole.
+    """
+    sizes = collect(np.array([len(piece) for piece in pieces], dtype=np.int64), rows, count)
+    mine = {parallel.rank: np.frombuffer(b"".join(pieces), np.uint8)} if len(rows) else {}
+    places = parallel.gather_dict({parallel.rank: rows} if len(rows) else {})
+    parts = parallel.gather_dict(mine)
+    if not parallel.master:
+        return []
+    whole = [b""] * count
+    for rank, part in parts.items():
+        ends = np.cumsum(sizes[places[rank]]).tolist()
+        for row, begin, end in zip(places[rank].tolist(), [0, *ends[:-1]], ends, strict=True):
+            whole[row] = part[begin:end].tobytes()
+    return whole

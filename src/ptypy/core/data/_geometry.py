@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ptypy.core.data._plan import Plan
+from ptypy.core.data._plausible import implausible_numbers
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
 __all__ = ["Geometry"]
 
-FOLLOWING = ("energy", "distance", "psize", "label", "version")
+FOLLOWING = ("energy", "distance", "psize", "label", "version", "propagation")
 """Entries of `meta` that follow a change in `info`."""
 UNITS = {"energy": "keV", "distance": "m", "psize": "m"}
 
@@ -29,6 +30,7 @@ class Geometry:
         self.info = info
         self.meta = meta
         self._asked = {key: info[key] for key in FOLLOWING}
+        self._first = {key: meta[key] for key in FOLLOWING}
         self._psize: Any = None
 
     def settle(self) -> None:
@@ -50,7 +52,8 @@ class Geometry:
         """Take over what another process found."""
         self.meta.update(numbers)
         for key in FOLLOWING:
-            if _same(self.info[key], self._asked[key]):
+            was_found = not _same(numbers[key], self._first[key])
+            if was_found and _same(self.info[key], self._asked[key]):
                 self.info[key] = self._asked[key] = numbers[key]
 
     def apply(self, plan: Plan) -> None:
@@ -79,6 +82,12 @@ class Geometry:
                 listed,
                 " and ".join(f"`{key}`" for key in missing),
             )
+
+    def warn_of_implausible(self) -> None:
+        """Say loudly which numbers no experiment has."""
+        faults = implausible_numbers({**self.meta, "psize": self._psize})
+        if faults:
+            logger.error("%s", "; ".join(faults))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,12 @@ class ScanHooks:
     _dark: npt.NDArray[Any] | None = None
     _flat: npt.NDArray[Any] | None = None
     _has_begun: bool = False
+    _order: ClassVar[int] = 0
+    """How many classes were derived before this one: of two with the same name the later counts."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ScanHooks._order, cls._order = ScanHooks._order + 1, ScanHooks._order + 1
 
     def correct_with(
         self, dark: npt.NDArray[Any] | None = None, flat: npt.NDArray[Any] | None = None

@@ -118,11 +118,12 @@ def _count_block(  # noqa: PLR0917
                 write_tile(tile[: k + 1], out[f], i - k, transpose, flipud, fliplr)
 
 
-def _mass_block(raw: Any, dark: Any, usable: Any, out: Any) -> None:
+def _mass_block(raw: Any, dark: Any, gain: Any, usable: Any, out: Any) -> None:
     """Add up counts, counts times row, and counts times column, of frames (n, H, W).
 
     ``usable`` (1, H, W) or (n, H, W) is False for pixels that are left out; pixels that are not
-    a number are left out, too. ``out`` is (n, 3) float64.
+    a finite number are left out, too. ``out`` is (n, 3) float64. With ``dark`` and ``gain``
+    (H, W), not None, a pixel counts ``max(raw - dark, 0) gain``.
     """
     frames, height, width = raw.shape
     for f in range(frames):
@@ -133,8 +134,8 @@ def _mass_block(raw: Any, dark: Any, usable: Any, out: Any) -> None:
             for x in range(width):
                 v = float(raw[f, y, x])
                 if dark is not None:
-                    v = max(v - dark[y, x], 0.0)
-                if mask[y, x] and not np.isnan(v):
+                    v = max(v - dark[y, x], 0.0) * gain[y, x]
+                if mask[y, x] and np.isfinite(v):
                     row += v
                     row_across += v * x
             total += row

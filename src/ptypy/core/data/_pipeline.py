@@ -43,6 +43,8 @@ class Pipeline:
     """Dark and flat."""
     weights: Array | None
     """Mask or weights for frames that bring none."""
+    found: tuple[float, float] | None = None
+    """Where the counts say that the optical axis is, in the raw frame (y, x) [px]."""
 
     @classmethod
     def decide(
@@ -55,6 +57,7 @@ class Pipeline:
         dark: Any,
         flat: Any,
         move: bool,
+        found: tuple[float, float] | None = None,
     ) -> Pipeline:
         """Decide, from the first frames, what is done to all of them. All processes call this.
 
@@ -69,6 +72,8 @@ class Pipeline:
             What all frames share.
         move : bool
             Whether a region as large as the frame may be moved to put the axis in its middle.
+        found : (y, x), optional
+            Where the optical axis was found before, if the counts are to decide [px].
 
         Raises
         ------
@@ -83,7 +88,7 @@ class Pipeline:
             faults.append(str(error))
         center = settings.center_in(raw)
         if settings.must_find_center:
-            center = find_center(loaded, raw, weights, fix)
+            center = find_center(loaded, raw, weights, fix) if found is None else found
         try:
             plan = make_plan(
                 raw,
@@ -99,9 +104,12 @@ class Pipeline:
         def decided() -> Pipeline:
             if faults:
                 raise DataError("; ".join(faults))
-            return cls(plan, fix, weights)
+            return cls(plan, fix, weights, center if settings.must_find_center else None)
 
-        return distribute.agree(decided)
+        pipeline = distribute.agree(decided)
+        if fix is not None:
+            tell_of_unusable(fix, loaded.weights if weights is None else weights, pipeline.plan)
+        return pipeline
 
     def run(self, loaded: Loaded) -> Prepared:
         """Prepare the frames of this process."""
@@ -149,6 +157,24 @@ def find_center(
     return (float(y / lit), float(x / lit))
 
 
+def tell_of_unusable(fix: Correction, weights: Array | None, plan: Plan) -> None:
+    """Say loudly how many trusted pixels of the region have no usable dark or flat field."""
+    bad = ~fix.usable
+    if weights is not None and weights.shape[-2:] == plan.raw:
+        bad &= (weights > 0).reshape(-1, *plan.raw).any(axis=0)
+    rows, columns = (
+        slice(max(start, 0), max(start + size, 0))
+        for start, size in zip((plan.top, plan.left), plan.region, strict=True)
+    )
+    count = int(bad[rows, columns].sum())
+    if count:
+        logger.error(
+            "%d pixel(s) that the mask trusts have a dark frame that is not finite, or a flat "
+            "field that is zero, negative or not finite: they are not trusted",
+            count,
+        )
+
+
 def common_shape(loaded: Loaded, before: Pair | None) -> Pair:
     """Give the shape of raw frames, the same on all processes, which all call this.
 
@@ -167,26 +193,6 @@ def common_shape(loaded: Loaded, before: Pair | None) -> Pair:
         raise DataError(f"frames of {listed} px in one scan: all must be of one shape")
     height, width = shapes[0]
     return (height, width)
-
-
-def warn_of_nan(prepared: Prepared, labels: Sequence[int]) -> None:
-    """Say which frames hold trusted pixels that are not finite numbers."""
-    data, mask = prepared.data, prepared.mask
-    if data.dtype.kind != "f" or not data.size:
-        return
-    suspects = np.flatnonzero(~np.isfinite(data.sum(axis=(1, 2))))
-    bad = [
-        labels[k]
-        for k in suspects.tolist()
-        if (~np.isfinite(data[k]) & (mask if mask.ndim == 2 else mask[k])).any()
-    ]
-    if bad:
-        logger.error(
-            "%d frame(s) hold pixels that are not finite numbers and are not masked, the first "
-            "is %d: mask them in `load_weight` or `load`; a reconstruction refuses such frames",
-            len(bad),
-            bad[0],
-        )
 
 
 def _by(shape: Sequence[int]) -> str:

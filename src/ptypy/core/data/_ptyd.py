@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._registry import register
 from ptypy.core.data._scan import METAKEYS, PtyScan
 from ptypy.core.data._settings import Settings, read_settings, validate
 from ptypy.errors import Fault, FormatError, ParameterError
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
+
+if TYPE_CHECKING:
+    from ptypy.io.ptyd import PtydReader
 
 __all__ = ["PtydScan"]
 
@@ -31,7 +35,8 @@ class PtydScan(PtyScan):
     again, and saved to another file; geometry and region that are not given come from the file.
 
     A file may grow while it is read: `auto` answers WAIT until the number of frames that it
-    announces is there.
+    announces is there, or until its writer says that there will be no more. With ``timeout``, the
+    file need not be there yet: it is waited for.
 
     Defaults:
 
@@ -51,69 +56,120 @@ class PtydScan(PtyScan):
     PLACEHOLDERS: ClassVar[tuple[str, ...]] = ("psize", "distance", "energy")
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        from ptypy.io.ptyd import PtydReader
-
-        asked = {**(pars or {}), **kwargs}
-        given = _given(asked)
-        source = asked.get("source", self.DEFAULT.source)
+        self._asked = {**(pars or {}), **kwargs}
+        self._given = _given(self._asked)
+        source = self._asked.get("source", self.DEFAULT.source)
         self._only_reads = source in (None, "file")
-        path = asked.get("dfile") if self._only_reads else source
+        path = self._asked.get("dfile") if self._only_reads else source
         if not path:
             remedy = "is needed: `source` = 'file' reads the file that `dfile` names"
             raise ParameterError([Fault("dfile", repr(path), remedy)])
-        self._reader = PtydReader(path)
-        meta = self._reader.meta
+        self._path = Path(path)
+        self._file: PtydReader | None = None
+        patience = self._asked.get("timeout", self.DEFAULT.timeout)
+        if patience is None and not self._path.exists():
+            raise FormatError(
+                f"{path}: there is no such file; check the path (the working directory is "
+                f"{Path.cwd()}), or give `timeout` [s] to wait for a file that is yet to be written"
+            )
+        if patience is None or self._is_there():
+            self._open()
+        else:
+            super().__init__(self._asked)
+            logger.error("%s: there is no such file yet: the run waits for it", path)
+
+    def initialize(self) -> None:
+        """Open the scan, as soon as its file is there."""
+        if self._file is None:
+            if not self._is_there():
+                return
+            logger.error("%s is there now", self._path)
+            distribute.agree(self._open)
+        super().initialize()
+
+    def _is_there(self) -> bool:
+        """Look for the file, on the master: all processes should see the same."""
+        return bool(
+            distribute.on_master(lambda: {"is": self._path.exists()}, everywhere=False)["is"]
+        )
+
+    @property
+    def _reader(self) -> PtydReader:
+        if self._file is None:
+            raise FormatError(f"{self._path}: there is no such file yet")
+        return self._file
+
+    def _open(self) -> None:
+        """Take geometry and number of frames from the file, where they were not given."""
+        from ptypy.io.ptyd import PtydReader
+
+        self._file = reader = PtydReader(self._path)
+        meta = reader.meta
         stored = {key: meta[key] for key in METAKEYS if key in meta}
         # What wrote the file: a number, or the name of a release. It has no say here.
         version = stored.pop("version", None)
-        if self._reader.shape is not None:
-            stored["shape"] = self._reader.shape
-        elif "num_frames" not in stored:
+        if reader.is_complete:
+            stored["num_frames"] = reader.num_frames
+        if reader.shape is not None:
+            stored["shape"] = reader.shape
+        elif "num_frames" not in stored and reader.is_complete is None:
             raise FormatError(
-                f"{path}: there are no frames in it, and it does not announce any (meta/num_frames)"
+                f"{self._path}: there are no frames in it, and it does not announce any "
+                "(meta/num_frames)"
             )
-        super().__init__(asked, **{k: v for k, v in stored.items() if k not in given})
-        self._take_over(stored, given)
-        self.meta.update({"version": version} if version is not None else {})
+        found = {key: value for key, value in stored.items() if key not in self._given}
+        super().__init__(self._asked, **found)
+        self._take_over(stored)
+        if self._only_reads and version is not None:
+            self.meta.version = version
         if "propagation" in meta:
             self.meta.propagation = meta["propagation"]
-        self._given = given
         self._file_center = stored.get("center", "fftshift")
         if not self._only_reads and self.save is not None:
-            self.dfile = _other_file(str(self.info.dfile), str(source))
+            self.dfile = _other_file(str(self.info.dfile), str(self._path))
 
-    def _take_over(self, stored: Mapping[str, Any], given: set[str]) -> None:
+    def _take_over(self, stored: Mapping[str, Any]) -> None:
         """Let `meta` say what the file says, and switch off what is not to be done."""
+        there = self._reader.num_frames
+        asked = self.num_frames if self._limits_frames else None
         announced = stored.get("num_frames")
-        limits = [announced, self._reader.num_frames if announced is None else None]
-        limits.append(
-            self.num_frames if "num_frames" in given or self._theory is not None else None
-        )
-        self.num_frames = min(int(n) for n in limits if n is not None)
+        if announced is None and self._reader.is_complete is None:
+            announced = there
+        if announced is not None and asked is not None:
+            announced = max(int(announced), there)  # more than was announced may be asked for
+        limits = [int(number) for number in (announced, asked) if number is not None]
+        self.num_frames = min(limits) if limits else None
         if self._only_reads:
             self.meta.update(stored)
             self.save = self.orientation = None
-            self.rebin = 1
+            self.rebin, self._adds_noise = 1, False
         # The file says where the axis is; frames move only if somebody wants another place.
         self._may_move = not self._only_reads and (
-            "center" in given or self.info.auto_center is True
+            "center" in self._given or self.info.auto_center is True
         )
-        more = self._reader.num_frames - self.num_frames
-        if more > 0 and "num_frames" not in given and self._theory is None:
+        self._tell_of_frames(there)
+
+    @property
+    def _limits_frames(self) -> bool:
+        """Whether the user said how many frames there are."""
+        return "num_frames" in self._given or self._theory is not None
+
+    def _tell_of_frames(self, there: int) -> None:
+        """Say what the number of frames in the file means for the run."""
+        expected = self.num_frames
+        if expected is not None and there > expected and not self._limits_frames:
             logger.error(
                 "%s: the file says that the scan has %d frames, and holds %d more: they are left "
                 "out; `num_frames=%d` uses them",
-                self._reader.path, self.num_frames, more, self._reader.num_frames,
+                self._path, expected, there - expected, there,
             )  # fmt: skip
-        missing = self.num_frames - self._reader.num_frames
-        if missing > 0:
-            there = self._reader.num_frames
+        if (expected is None or there < expected) and not self._reader.is_complete:
             remedy = f"`num_frames={there}` goes on with what is there; otherwise " if there else ""
             logger.error(
-                "%s: the file holds %d of %d frames; %sthe run waits for the rest",
-                self._reader.path,
+                "%s: the file holds %d%s frames; %sthe run waits for the rest",
+                self._path,
                 there,
-                self.num_frames,
+                "" if expected is None else f" of {expected}",
                 remedy,
             )
 
@@ -134,11 +190,17 @@ class PtydScan(PtyScan):
     def check(
         self, frames: int | None = None, start: int | None = None
     ) -> tuple[int, bool | int | None]:
-        """Look how many frames the file holds by now."""
+        """Look how many frames the file holds by now, and whether there will be more."""
+        if self._file is None:
+            return 0, False
         self._reader.refresh()
         wanted = self.min_frames if frames is None else frames
         first = self.framestart if start is None else start
-        return min(wanted, self._reader.num_frames - first), None
+        there = self._reader.num_frames
+        count = min(wanted, there - first)
+        if self._reader.is_complete and first + count >= there:
+            return count, True
+        return count, False if self.num_frames is None else None
 
     def load_block(
         self, indices: npt.NDArray[np.int64]
@@ -171,7 +233,9 @@ class PtydScan(PtyScan):
         return dict(zip(indices, frames, strict=True)), places, masks
 
     def _validate(self, p: Param) -> None:
-        unused = dict.fromkeys(("save", "shape", "center", "orientation", "rebin", "auto_center"))
+        unused = dict.fromkeys(
+            ("save", "shape", "center", "orientation", "rebin", "auto_center", "resume")
+        )
         validate(type(self), Param({**p, **unused}) if self._only_reads else p)
 
     def _read_settings(self) -> Settings:

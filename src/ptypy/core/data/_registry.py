@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ptypy import defaults_tree
 from ptypy.errors import Fault, ParameterError
+from ptypy.utils.text_utils import nearest
 
 if TYPE_CHECKING:
     from ptypy.core.data._scan import PtyScan
@@ -60,17 +60,23 @@ def find_scan(name: str) -> type[PtyScan]:
     known = known_scans(name)
     if name in known:
         return known[name]
-    lowered = {label.lower(): label for label in known}
-    close = difflib.get_close_matches(str(name).lower(), lowered, n=1)
-    hint = f"did you mean `{lowered[close[0]]}`?" if close else f"known: {', '.join(sorted(known))}"
+    close = nearest(name, known)
+    # All of them: whoever wrote a class looks for it in this list.
+    hint = f"did you mean `{close}`?" if close else f"known: {', '.join(sorted(known))}"
     remedy = f"is no scan class that has been imported; {hint}"
     raise ParameterError([Fault("data.name", repr(name), remedy)])
 
 
-def known_scans(wanted: str) -> dict[str, type[PtyScan]]:
-    """Give all scan classes by name; if ``wanted`` is not among them, import all of ours first."""
+def known_scans(wanted: str | None = None) -> dict[str, type[PtyScan]]:
+    """Give all scan classes by name: those registered, and those that declared their parameters.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        If it is not among them, all of ours are imported first.
+    """
     known = _known()
-    if wanted not in known:
+    if wanted is not None and wanted not in known:
         # The tree knows which modules of ours declare loaders, and imports them when asked.
         defaults_tree.get(f"scandata.{wanted}")
         known = _known()
@@ -78,16 +84,18 @@ def known_scans(wanted: str) -> dict[str, type[PtyScan]]:
 
 
 def _known() -> dict[str, type[PtyScan]]:
-    """Collect registered classes, then those that only declared their parameters."""
+    """Collect classes that are registered or declared their parameters, the latest defined last.
+
+    Of two with the same label the later one is meant: somebody typed it in once more. That a
+    class may be called by its own name, too, is of no consequence where that is another's label.
+    """
     from ptypy.core.data._scan import PtyScan
 
-    known = dict(PTYSCANS)
-    for cls in _descendants(PtyScan):
-        node = _own_node(cls)
-        if node is not None and node.path.startswith("scandata."):
-            known.setdefault(node.name, cls)
-            known.setdefault(cls.__name__, cls)
-    return known
+    declared = [(str(node.name), cls) for cls, node in _declared(PtyScan)]
+    labelled = sorted([*PTYSCANS.items(), *declared], key=lambda pair: pair[1]._order)
+    known = {cls.__name__: cls for _, cls in sorted(declared, key=lambda pair: pair[1]._order)}
+    known |= dict(labelled)
+    return dict(sorted(known.items(), key=lambda pair: pair[1]._order))
 
 
 def scan_name(cls: type[PtyScan]) -> str:
@@ -96,11 +104,13 @@ def scan_name(cls: type[PtyScan]) -> str:
     return cls.__name__ if node is None else str(node.name)
 
 
-def _descendants(cls: type[PtyScan]) -> Iterator[type[PtyScan]]:
-    """Give all classes derived from one, the latest defined first: it is the one in use."""
-    for child in reversed(cls.__subclasses__()):
-        yield child
-        yield from _descendants(child)
+def _declared(cls: type[PtyScan]) -> Iterator[tuple[type[PtyScan], Any]]:
+    """Give a class and all derived from it that declared parameters, each with its node."""
+    node = _own_node(cls)
+    if node is not None and node.path.startswith("scandata."):
+        yield cls, node
+    for child in cls.__subclasses__():
+        yield from _declared(child)
 
 
 def _own_node(cls: type) -> Any:

@@ -8,27 +8,34 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+import ptypy
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._chunk import CODES, EOS, WAIT, Chunk
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._load import position_array
+from ptypy.core.data._parameters import ScanParameters
+from ptypy.core.data._patience import Patience
 from ptypy.core.data._registry import register
 from ptypy.core.data._save import Recorder
-from ptypy.core.data._settings import unpack, validate
+from ptypy.core.data._settings import validate
 from ptypy.core.data._stages import Stages
-from ptypy.errors import ParameterError
+from ptypy.core.data._trust import Strange
+from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger, report
 
 __all__ = ["METAKEYS", "PtyScan"]
 
-METAKEYS = ["version", "num_frames", "label", "shape", "psize", "energy", "center", "distance"]
+METAKEYS = [
+    "version", "num_frames", "label", "shape", "psize", "energy", "center", "distance",
+    "propagation",
+]  # fmt: skip
 """Parameters of a scan that travel with its prepared frames."""
 
 
 @register()
-class PtyScan(Stages):
+class PtyScan(Stages, ScanParameters):
     """Loads the raw frames of a scan and prepares them for reconstruction. Subclass it.
 
     A subclass overrides `load`, usually `load_positions` and the constructor, and perhaps other
@@ -54,170 +61,6 @@ class PtyScan(Stages):
     >>> package = scan.auto(10)
     >>> len(package["iterable"]), package["common"].shape
     (10, array([32, 32]))
-
-    Defaults:
-
-    [name]
-    default = PtyScan
-    help = Class that loads the frames
-    type = str
-
-    [dfile]
-    default = None
-    help = File that receives the prepared frames, in ``ptyd`` format
-    type = file
-    userlevel = 0
-
-    [chunk_format]
-    default = .chunk%02d
-    help = Ending of the names of chunk files if save == 'link'
-    type = str
-    doc = The number of the chunk is put in.
-    userlevel = 2
-
-    [save]
-    default = None
-    help = How prepared frames are saved
-    type = str
-    doc = One of <newline>
-     - ``None``: they are not saved
-     - ``'append'``: every chunk is added to the file ``dfile``
-     - ``'link'``: every chunk becomes a file beside ``dfile``, which links to it
-     - ``'merge'``: as ``'append'``; when the scan has ended, all frames become one chunk <newline>
-     An older file of the same name is kept with the ending ``.old``.
-    userlevel = 1
-
-    [auto_center]
-    default = None
-    help = Whether the centre is found from the frames
-    type = bool
-    doc =
-     - ``False``: never
-     - ``None``: only if :py:data:`center` is ``None``
-     - ``True``: always, whatever :py:data:`center` says
-    userlevel = 0
-
-    [load_parallel]
-    default = data
-    help = What every process loads for itself
-    type = str
-    doc = ``None`` (the master loads everything), ``'data'`` (frames), ``'common'`` (what all
-     frames share) or ``'all'``
-    choices = ['data', 'common', 'all']
-
-    [rebin]
-    default = None
-    help = Edge of the blocks of pixels that are summed
-    type = int
-    doc = ``None`` and ``1`` leave the pixels as they are. A block with an untrusted pixel is not
-     trusted.
-    userlevel = 1
-    lowlim = 1
-    uplim = 32
-
-    [orientation]
-    default = None
-    help = How frames are turned and mirrored
-    type = int, tuple, list
-    doc = One of <newline>
-     - ``None`` or ``0``: as they are
-     - ``1``: invert the order of columns (numpy.fliplr)
-     - ``2``: invert the order of rows (numpy.flipud)
-     - ``3``: both
-     - ``4``: transpose (numpy.transpose)
-     - ``4+i``: transpose, then do as ``i`` says <newline>
-     or three booleans ``(transpose, flipud, fliplr)``
-    choices = [0, 1, 2, 3, 4, 5, 6, 7]
-    userlevel = 1
-
-    [min_frames]
-    default = 1
-    help = Least number of frames for each process in a chunk
-    type = int
-    doc = The last chunk may hold fewer.
-    userlevel = 2
-    lowlim = 1
-
-    [positions_theory]
-    default = None
-    help = Positions to use instead of those that are loaded
-    type = ndarray
-    doc = Shape (N, 2), (y, x) [m], for instance of :py:func:`ptypy.core.xy.from_pars`. What the
-     scan itself says of positions is ignored, and num_frames becomes N.
-    userlevel = 2
-
-    [num_frames]
-    default = None
-    help = Largest number of frames to prepare
-    type = int
-    doc = All of them if ``None``. Never more than there are positions.
-    userlevel = 1
-
-    [label]
-    default = None
-    help = Name of this scan
-    type = str
-    doc = Saved with the frames; it should tell this scan from others.
-    userlevel = 1
-
-    [experimentID]
-    default = None
-    help = Name of the experiment
-    type = str
-    doc = Saved with the frames, for the record.
-    userlevel = 2
-
-    [version]
-    default = 0.1
-    help = Version of the form of the saved data
-    type = float
-    doc = For the record.
-    userlevel = 2
-
-    [shape]
-    default = 256
-    help = Size of the region that is cut out of raw frames [px]
-    type = int, tuple
-    doc = One number for a square, (rows, columns), or ``None`` for whole frames. Counted in raw
-     pixels, before orientation and rebinning. What lies outside the frame is not trusted.
-    userlevel = 1
-
-    [center]
-    default = 'fftshift'
-    help = Where the optical axis meets the raw frame [px]
-    type = list, tuple, str
-    doc = (y, x), ``'fftshift'`` for shape // 2, ``'geometric'`` for shape / 2 - 1/2. With
-     ``None`` it is found from the frames, see :py:data:`auto_center`.
-    userlevel = 1
-
-    [psize]
-    default = 0.000172
-    help = Size of a detector pixel [m]
-    type = float, tuple
-    doc = One number, or (y, x) in the raw frame
-    userlevel = 0
-    lowlim = 0
-
-    [distance]
-    default = 7.19
-    help = Distance from sample to detector [m]
-    type = float
-    doc = Along the optical axis
-    userlevel = 0
-    lowlim = 0
-
-    [energy]
-    default = 7.2
-    help = Photon energy [keV]
-    type = float
-    doc = Of the beam that hits the sample
-    userlevel = 0
-    lowlim = 0
-
-    [add_poisson_noise]
-    default = False
-    help = Whether simulated frames get photon noise
-    type = bool
     """
 
     DEFAULT: ClassVar[Param]
@@ -228,18 +71,20 @@ class PtyScan(Stages):
     WAIT: Final = WAIT
     EOS: Final = EOS
     CODES: ClassVar[dict[str, str]] = CODES
-    SIMULATED: ClassVar[bool] = False
-    """Whether frames are calculated, so that `add_poisson_noise` has a meaning."""
+    OWN_NOISE: ClassVar[bool] = False
+    """Whether the class itself sees to `add_poisson_noise`; otherwise prepared counts get it."""
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         p = self.DEFAULT.copy(99)
         p.update({**(pars or {}), **kwargs}, in_place_depth=99)
-        unpack(p)
+        p.update(self._node().plain(p))
         self._validate(p)
         self.info: Param = p
         """What was asked for. Subclasses may read it and add to it."""
         self.meta = Param({key: p[key] for key in METAKEYS})
         """What holds for the prepared frames; `common` of a package."""
+        if p.version in {None, PtyScan.DEFAULT.version}:
+            self.meta.version = ptypy.__version__
         self._geometry = Geometry(self.info, self.meta)
         self.num_frames = p.num_frames
         self.min_frames = (p.min_frames or 1) * parallel.size
@@ -270,8 +115,10 @@ class PtyScan(Stages):
         self._dealer = distribute.Dealer()
         self._pipeline = None
         self._recorder: Recorder | None = None
-        if p.add_poisson_noise and not self.SIMULATED:
-            logger.warning("`add_poisson_noise` is for simulated scans: measured frames stay as is")
+        self._adds_noise = bool(p.add_poisson_noise) and not self.OWN_NOISE
+        self._found_center = None
+        self._strange = Strange()
+        self._patience = Patience(p.timeout)
 
     def initialize(self) -> None:
         """Open the scan: call the hooks that run once, and share what they found.
@@ -304,10 +151,9 @@ class PtyScan(Stages):
         distribute.agree(self.post_initialize)
         self._geometry.settle()
         self._geometry.warn_of_placeholders(self.PLACEHOLDERS)
+        self._geometry.warn_of_implausible()
         if self.save is not None:
-            self.dfile = str(self.info.dfile) if self.dfile is None else self.dfile
-            links = self.info.chunk_format if self.save == "link" else None
-            self._recorder = Recorder(self.dfile, links, merges=self.save == "merge")
+            self._recorder = self._open_file()
         self.is_initialized = True
 
     def auto(self, frames: int | None = None) -> Param | str:
@@ -355,7 +201,9 @@ class PtyScan(Stages):
         begin = self.framestart if start is None else start
         count, ends = self._ask(chunksize, begin)
         if count < self.min_frames and not ends:
-            return WAIT
+            if not self._gives_up(begin + count):
+                return WAIT
+            ends = True
         if count < 1:
             self.end_of_scan = True
             return EOS
@@ -387,6 +235,66 @@ class PtyScan(Stages):
             logger.info(text, extra={"allprocesses": True})
         return None if shout else text
 
+    def _open_file(self) -> Recorder:
+        """Prepare to save, and go on with an unfinished file if that was asked for."""
+        self.dfile = str(self.info.dfile) if self.dfile is None else self.dfile
+        recorder = Recorder(
+            self.dfile,
+            self.info.chunk_format if self.save == "link" else None,
+            merges=self.save == "merge",
+            compression=self.info.compression,
+            resume=bool(self.info.resume),
+        )
+        if not self.info.resume:
+            return recorder
+        self.framestart, self.chunknum = recorder.resume_from(self.info)
+        if self.framestart:
+            self._take_up(self.dfile)
+        return recorder
+
+    def _take_up(self, path: str) -> None:
+        """Go on where an unfinished file ends: with its geometry, and its optical axis."""
+
+        def look() -> dict[str, Any]:
+            from ptypy.io.ptyd import PtydReader
+
+            reader = PtydReader(path)
+            found = reader.info.get("found_center")
+            known: dict[str, Any] = {"found": found}
+            known |= {key: reader.meta[key] for key in ("shape", "center") if key in reader.meta}
+            return known
+
+        known = distribute.on_master(look, everywhere=False)
+        found = known.pop("found")
+        if found is None and self._read_settings().must_find_center:
+            remedy = f"is needed: {path} does not say where the frames in it were cut"
+            raise ParameterError([Fault("center", repr(self.info.center), remedy)])
+        self._found_center = None if found is None else (float(found[0]), float(found[1]))
+        self.meta.update(known)
+        logger.error(
+            "%s holds %d frames already: this scan goes on with the next one, and does not deliver "
+            "those again; read the file to use all of them",
+            path,
+            self.framestart,
+        )
+
+    def _gives_up(self, frames: int) -> bool:
+        """Say, the same on all processes, that there will be no more than so many frames."""
+        if self._patience.limit is None:
+            return False
+        answer = distribute.on_master(
+            lambda: {"is_over": self._patience.is_over(frames)}, everywhere=False
+        )
+        if answer["is_over"]:
+            logger.error(
+                "no new frame has come for %g s (`timeout`): the scan counts as ended, with %d "
+                "frames%s",
+                self._patience.limit,
+                frames,
+                "" if self.num_frames is None else f" of {self.num_frames}",
+            )
+        return bool(answer["is_over"])
+
     def _validate(self, p: Param) -> None:
         """Refuse parameters that do not fit."""
         validate(type(self), p)
@@ -395,6 +303,12 @@ class PtyScan(Stages):
         """Close the scan; called once, when its end is reported."""
         if not self.framestart:
             logger.error("the scan ended without a single frame: there is nothing to save")
+        if self._strange.frames:
+            logger.warning(
+                "%d pixel(s) in %d frame(s) of the whole scan were not finite numbers",
+                self._strange.pixels,
+                self._strange.frames,
+            )
         if self._recorder is not None:
             self.meta.num_frames = self.framestart
             self._recorder.close(self.meta, self.info, self._geometry.unknown(self.PLACEHOLDERS))

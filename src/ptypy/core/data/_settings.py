@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,22 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from ptypy import defaults_tree
 from ptypy.errors import Fault, ParameterError
+from ptypy.utils.descriptor import EvalDescriptor
 from ptypy.utils.parameters import Param
+from ptypy.utils.text_utils import did_you_mean, nearest
 from ptypy.utils.verbose import logger
 
-__all__ = ["Settings", "read_settings", "unpack", "validate"]
+__all__ = ["Settings", "read_settings", "validate"]
 
 MIDDLES = ("fftshift", "geometric")
 """Names a centre may have."""
-SCALARS = (
-    "energy", "distance", "version", "num_frames", "min_frames", "rebin", "orientation",
-    "auto_center",
-)  # fmt: skip
-"""Parameters that may come as an array of one number."""
-
 SAVE_MODES = ("append", "link", "merge")
 """Ways of saving that work."""
+
+WORDING = {
+    "shape": "must be None, a number of pixels, or two (rows, columns)",
+    "orientation": "is not one of 0 … 7, None, or three booleans",
+}
+"""What is said of a parameter that is not as declared, where that can be said better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,20 @@ class Settings:
         return (float(raw[0] // 2), float(raw[1] // 2))
 
 
-def read_settings(info: Mapping[str, Any], **changed: Any) -> Settings:
+def read_settings(
+    info: Mapping[str, Any], node: EvalDescriptor | None = None, **changed: Any
+) -> Settings:
     """Read how frames are to be prepared.
+
+    Types, limits and choices are those that are declared; what no declaration can say (how long
+    a pair is, what fits together) is checked here.
 
     Parameters
     ----------
     info : mapping
         The parameters of a scan.
+    node : EvalDescriptor, optional
+        Their declarations; those of `PtyScan` if not given.
     **changed
         Values that count instead of those in ``info``.
 
@@ -73,14 +82,18 @@ def read_settings(info: Mapping[str, Any], **changed: Any) -> Settings:
     ParameterError
         With every fault there is.
     """
-    faults: list[Fault] = []
-    value = {name: changed.get(name, info[name]) for name in Settings.__dataclass_fields__}
+    node = defaults_tree["scandata.PtyScan"] if node is None else node
+    names = Settings.__dataclass_fields__
+    value = node.plain({name: changed.get(name, info[name]) for name in names})
+    faults = _undeclared(node, value)
+    # Of what has a fault already nothing more is said.
+    value |= dict.fromkeys(fault.path for fault in faults)
     settings = Settings(
         shape=_shape(value["shape"], faults),
         center=_center(value["center"], faults),
-        auto_center=_auto_center(value["auto_center"], faults),
+        auto_center=value["auto_center"],
         orientation=_orientation(value["orientation"], faults),
-        rebin=_rebin(value["rebin"], faults),
+        rebin=1 if value["rebin"] is None else value["rebin"],
     )
     shape, rebin = settings.shape, settings.rebin
     if shape is not None and any(n % rebin for n in shape):
@@ -111,15 +124,23 @@ def validate(cls: Any, info: Param) -> None:
     node = cls._descriptor()
     known = {name: value for name, value in info.items() if name in node.children}
     faults = [*_misspelt(info, node.children), *_saving(info), *_counting(info)]
-    for check in (lambda: read_settings(info), lambda: node.validate(Param(known))):
-        try:
-            check()
-        except ParameterError as error:
-            faults += [
-                fault for fault in error.faults if fault.path not in {f.path for f in faults}
-            ]
+    try:
+        read_settings(info, node)
+    except ParameterError as error:
+        faults += error.faults
+    told = {fault.path for fault in faults}
+    faults += [fault for fault in _undeclared(node, known) if fault.path not in told]
     if faults:
         raise ParameterError(faults)
+
+
+def _undeclared(node: EvalDescriptor, values: Mapping[str, Any]) -> list[Fault]:
+    """Compare values with their declarations: give what does not fit."""
+    try:
+        node.validate(values)
+    except ParameterError as error:
+        return [f._replace(remedy=WORDING.get(f.path, f.remedy)) for f in error.faults]
+    return []
 
 
 def _misspelt(info: Iterable[str], known: Iterable[str]) -> list[Fault]:
@@ -129,9 +150,9 @@ def _misspelt(info: Iterable[str], known: Iterable[str]) -> list[Fault]:
     for name in info:
         if name in known:
             continue
-        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8)
+        close = nearest(name, known, cutoff=0.8)
         if close:
-            faults.append(Fault(name, "", f"is unknown; did you mean `{close[0]}`?"))
+            faults.append(Fault(name, "", f"is unknown; did you mean `{close}`?"))
         else:
             strangers.append(name)
     if strangers and not faults:
@@ -142,25 +163,17 @@ def _misspelt(info: Iterable[str], known: Iterable[str]) -> list[Fault]:
     return faults
 
 
-def unpack(info: Param) -> None:
-    """Replace arrays of one number, as files hold them, by the number, and 'None' by None."""
-    for name in SCALARS:
-        value = info[name]
-        if isinstance(value, np.ndarray) and value.size == 1:
-            value = value.item()
-        info[name] = None if isinstance(value, str) and value.lower() == "none" else value
-
-
 def _saving(info: Mapping[str, Any]) -> list[Fault]:
     save, dfile = info["save"], info["dfile"]
     faults = []
     if save is not None and save not in SAVE_MODES:
-        close = difflib.get_close_matches(str(save).lower(), SAVE_MODES, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = did_you_mean(save, SAVE_MODES, listing=False)
         faults.append(Fault("save", repr(save), f"is not None, 'append', 'link' or 'merge'{hint}"))
     if save == "link" and not _numbers_chunks(info["chunk_format"]):
         remedy = "must hold one place for the number of the chunk, such as '.chunk%02d'"
         faults.append(Fault("chunk_format", repr(info["chunk_format"]), remedy))
+    if save is None and info["resume"]:
+        faults.append(Fault("resume", "True", "needs `save`: there is no file to go on with"))
     if save is not None and not dfile:
         faults.append(Fault("dfile", repr(dfile), "is needed: `save` asks for a file to save to"))
     if dfile is not None and not isinstance(dfile, str | os.PathLike):
@@ -171,11 +184,18 @@ def _saving(info: Mapping[str, Any]) -> list[Fault]:
 
 
 def _counting(info: Mapping[str, Any]) -> list[Fault]:
-    """Refuse a number of frames that no scan can have."""
-    count = info.get("num_frames")
-    if count is None or not isinstance(count, int | float | np.number) or count >= 1:
-        return []
-    return [Fault("num_frames", repr(count), "must be at least 1, or None for all frames")]
+    """Refuse a number of frames, or of pixel sizes, that no scan can have."""
+    faults = []
+    count = info["num_frames"]
+    if isinstance(count, int | float) and not count >= 1:
+        faults.append(
+            Fault("num_frames", repr(count), "must be at least 1, or None for all frames")
+        )
+    psize = info["psize"]
+    if isinstance(psize, list | tuple | np.ndarray) and _pair(psize) is None:
+        remedy = "must be one number or two, (y, x), in metres"
+        faults.append(Fault("psize", repr(psize), remedy))
+    return faults
 
 
 def _numbers_chunks(chunk_format: Any) -> bool:
@@ -202,8 +222,7 @@ def _shape(value: Any, faults: list[Fault]) -> tuple[int, int] | None:
         return None
     pair = _pair(value)
     if pair is None or any(n < 1 or n != int(n) for n in pair):
-        remedy = "must be None, a number of pixels, or two (rows, columns)"
-        faults.append(Fault("shape", repr(value), remedy))
+        faults.append(Fault("shape", repr(value), WORDING["shape"]))
         return None
     return (int(pair[0]), int(pair[1]))
 
@@ -221,37 +240,17 @@ def _center(value: Any, faults: list[Fault]) -> tuple[float, float] | str | None
             "two axes of the frames in `load`, and use 'fftshift'"
         )
     elif isinstance(value, str):
-        close = difflib.get_close_matches(value.lower(), MIDDLES, n=1)
-        remedy += f"; did you mean '{close[0]}'?" if close else ""
+        remedy += did_you_mean(value, MIDDLES, listing=False)
     faults.append(Fault("center", repr(value), remedy))
     return None
 
 
-def _auto_center(value: Any, faults: list[Fault]) -> bool | None:
-    if value is None or isinstance(value, bool | np.bool_):
-        return None if value is None else bool(value)
-    faults.append(Fault("auto_center", repr(value), "must be True, False or None"))
-    return None
-
-
 def _orientation(value: Any, faults: list[Fault]) -> tuple[bool, bool, bool]:
-    upright = (False, False, False)
-    if value is None:
-        return upright
-    if isinstance(value, int | np.integer) and 0 <= value <= 7:
+    if isinstance(value, int):
         return (bool(value & 4), bool(value & 2), bool(value & 1))
-    if isinstance(value, list | tuple | np.ndarray) and len(value) == 3:
-        transpose, flipud, fliplr = value
-        if all(flag in (0, 1) for flag in (transpose, flipud, fliplr)):
-            return (bool(transpose), bool(flipud), bool(fliplr))
-    faults.append(Fault("orientation", repr(value), "is not one of 0 … 7, None, or three booleans"))
-    return upright
-
-
-def _rebin(value: Any, faults: list[Fault]) -> int:
-    if value is None:
-        return 1
-    if isinstance(value, int | np.integer) and 1 <= value <= 32:
-        return int(value)
-    faults.append(Fault("rebin", repr(value), "must be None or a whole number from 1 to 32"))
-    return 1
+    flags = [] if value is None else list(value)
+    if value is not None and (len(flags) != 3 or any(flag not in (0, 1) for flag in flags)):
+        faults.append(Fault("orientation", repr(value), WORDING["orientation"]))
+        flags = []
+    transpose, flipud, fliplr = (bool(flag) for flag in flags or (0, 0, 0))
+    return (transpose, flipud, fliplr)

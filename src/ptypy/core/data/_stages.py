@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,14 +15,20 @@ from ptypy.core.data._chunk import Chunk
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._hooks import ScanHooks
 from ptypy.core.data._load import Loaded, correct, load, position_array, take
-from ptypy.core.data._pipeline import Pipeline, common_shape, warn_of_nan
+from ptypy.core.data._noise import add_noise
+from ptypy.core.data._pipeline import Pipeline, Prepared, common_shape
+from ptypy.core.data._plausible import implausible_positions
 from ptypy.core.data._settings import Settings, read_settings
+from ptypy.core.data._trust import Strange, distrust, level, trusted_share
 from ptypy.errors import DataError
 from ptypy.utils import parallel
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger
 
 __all__ = ["Stages"]
+
+MOST_TRUSTED = 0.5
+"""A scan of which fewer pixels are trusted may have its mask inverted."""
 
 _NO_POSITIONS = (
     "there are no positions: return them from `load_positions` (N, 2), or frame by frame from "
@@ -32,6 +40,7 @@ class Stages(ScanHooks):
     """What `PtyScan` does with the hooks, stage by stage."""
 
     DEFAULT: ClassVar[Param]
+    _descriptor: ClassVar[weakref.ref[Any]]
     meta: Param
     common: Param
     indices: Param
@@ -46,6 +55,9 @@ class Stages(ScanHooks):
     _theory: npt.NDArray[np.float64] | None
     _pipeline: Pipeline | None
     _may_move: bool
+    _adds_noise: bool
+    _found_center: tuple[float, float] | None
+    _strange: Strange
 
     @property
     def frames_accessible(self) -> int:
@@ -145,9 +157,12 @@ class Stages(ScanHooks):
         self.frames_accessible = max(count, 0)
         return max(count, 0), bool(ends)
 
-    def _warn_of_invented_positions(self) -> None:
-        """Say loudly, once, that real frames got the positions of the base class."""
-        invented = self._theory is None and not self._overrides("load_positions")
+    def _warn_of_positions(self, positions: npt.NDArray[np.float64], *, is_table: bool) -> None:
+        """Say loudly, once, that real frames got the positions of the base class, or odd ones."""
+        invented = is_table and self._theory is None and not self._overrides("load_positions")
+        fault = None if invented else implausible_positions(positions)
+        if fault is not None and self._pipeline is None:
+            logger.error("%s", fault)
         real = self._overrides("load") or self._overrides("load_block")
         if invented and real and self.chunknum == 0:
             logger.error(
@@ -164,13 +179,16 @@ class Stages(ScanHooks):
         pipeline = self._decide(raw, loaded) if self._pipeline is None else self._pipeline
         labels = self._label_frames(slots)
         positions = self._find_positions(loaded, slots, labels)
-        prepared = distribute.agree(lambda: pipeline.run(loaded))
         own = [labels[place] for place in dealt[parallel.rank]]
-        warn_of_nan(prepared, own)
+        prepared, strange = level(*distribute.agree(lambda: self._run(pipeline, loaded, own)))
         if self._pipeline is None:
             self._geometry.apply(pipeline.plan)
             self._pipeline = pipeline
             self._has_begun = True
+            if pipeline.found is not None:
+                self.info.found_center = np.array(pipeline.found)
+            self._warn_of_little_trust(prepared, pipeline)
+        self._tell_of(strange)
         return Chunk(
             indices=np.array(labels, dtype=np.int64),
             indices_node=np.array(own, dtype=np.int64),
@@ -182,6 +200,50 @@ class Stages(ScanHooks):
             meta=self.meta,
             number=self.chunknum,
         )
+
+    @staticmethod
+    def _warn_of_little_trust(prepared: Prepared, pipeline: Pipeline) -> None:
+        """Say loudly that few pixels of the first frames are trusted."""
+        share = trusted_share(prepared, pipeline.plan)
+        if share is not None and share < MOST_TRUSTED:
+            logger.error(
+                "only %.0f %% of the pixels are trusted: is the mask inverted? It must be larger "
+                "than zero where a pixel may be trusted",
+                100 * share,
+            )
+
+    def _run(
+        self, pipeline: Pipeline, loaded: Loaded, labels: Sequence[int]
+    ) -> tuple[Prepared, Strange]:
+        """Prepare the frames of this process, and see that what is trusted can be counted."""
+        raw = pipeline.run(loaded)
+        prepared, strange = distrust(raw, labels, is_private=raw.data is not loaded.frames)
+        if not self._adds_noise:
+            return prepared, strange
+        if strange.frames:
+            raise DataError(
+                f"frame {strange.first} holds trusted pixels that are no finite number: photon "
+                "noise (`add_poisson_noise`) cannot be added; correct or mask them in the loader"
+            )
+        return replace(prepared, data=add_noise(prepared.data, prepared.mask, labels)), strange
+
+    def _tell_of(self, strange: Strange) -> None:
+        """Say loudly, once, that pixels were found that hold no finite number."""
+        before = self._strange
+        self._strange = Strange(
+            before.pixels + strange.pixels,
+            before.frames + strange.frames,
+            strange.first if before.first < 0 else before.first,
+        )
+        if strange.frames and not before.frames:
+            logger.error(
+                "%d pixel(s) in %d frame(s), the first is %d, are not finite numbers though the "
+                "mask trusts them: such pixels are not trusted from here on. Mask them in "
+                "`load_weight` or `load` if they are to be expected.",
+                strange.pixels,
+                strange.frames,
+                strange.first,
+            )
 
     def _load_own(self, slots: list[int], mine: list[int], dealt: list[list[int]]) -> Loaded:
         """Load what this process will hold, and let `correct` have it."""
@@ -206,6 +268,7 @@ class Stages(ScanHooks):
             dark=self._dark,
             flat=self._flat,
             move=self._may_move,
+            found=self._found_center,
         )
         if pipeline.plan.pads and self.info.shape is None:
             logger.warning(
@@ -229,9 +292,16 @@ class Stages(ScanHooks):
         self._dark = self._dark if given["dark"] is None else given["dark"]
         self._flat = self._flat if given["flat"] is None else given["flat"]
 
+    @classmethod
+    def _node(cls) -> Any:
+        """Give the declarations of this class's parameters."""
+        return cls._descriptor()
+
     def _read_settings(self) -> Settings:
         """Read how frames are to be prepared, as the parameters are now."""
-        return read_settings(self.info, orientation=self.orientation, rebin=self.rebin)
+        return read_settings(
+            self.info, self._node(), orientation=self.orientation, rebin=self.rebin
+        )
 
     def _label_frames(self, slots: Sequence[int]) -> list[int]:
         """Name the scan points that frames belong to; they are counted as they are loaded."""
@@ -243,12 +313,16 @@ class Stages(ScanHooks):
         """Find the positions of a chunk's frames, on all processes."""
         given = distribute.combine(loaded.positions)
         table = self.positions if self._theory is None else self._theory
+        if table is None and self.info.get("positions_scan") is not None:
+            # Some classes for PtyPy 0.9 put them there themselves.
+            table = position_array(self.info.positions_scan, "info.positions_scan")
         source = "load_positions()" if self._theory is None else "positions_theory"
         if self._theory is None and given:
             missing = [slot for slot in slots if slot not in given]
             if missing:
                 raise DataError(f"load() gave no position for index {missing[0]}, but for others")
             positions = position_array([given[slot] for slot in slots], "load()")
+            self._warn_of_positions(positions, is_table=False)
         elif table is None:
             raise DataError(_NO_POSITIONS)
         elif max(labels) >= len(table):
@@ -258,7 +332,7 @@ class Stages(ScanHooks):
             )
         else:
             positions = table[labels]
-            self._warn_of_invented_positions()
+            self._warn_of_positions(table, is_table=True)
         strange = np.flatnonzero(~np.isfinite(positions).all(axis=1))
         if strange.size:
             raise DataError(f"the position of frame {labels[strange[0]]} is not a finite number")

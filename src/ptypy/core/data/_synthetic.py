@@ -102,7 +102,7 @@ class MoonFlowerScan(PtyScan):
     """
 
     PLACEHOLDERS: ClassVar[tuple[str, ...]] = ()
-    SIMULATED: ClassVar[bool] = True
+    OWN_NOISE: ClassVar[bool] = True
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(pars, **kwargs)
@@ -235,7 +235,6 @@ class QuickScan(PtyScan):
     """
 
     PLACEHOLDERS: ClassVar[tuple[str, ...]] = ()
-    SIMULATED: ClassVar[bool] = True
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(pars, **kwargs)
