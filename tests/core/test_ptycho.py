@@ -498,7 +498,7 @@ def test_a_run_that_waits_for_frames_says_so_and_goes_on_when_they_come(
                 numbers = range(6, len(frames))
                 ptyd.append_chunk(file, 1, frames[rest], numbers, places[rest], None)
 
-    monkeypatch.setattr("ptypy.core.ptycho._iterate.PATIENCE", 0.0)
+    monkeypatch.setattr("ptypy.core.ptycho._waiting.PATIENCE", 0.0)
     tree.scans.MF.data = u.Param(name="PtydScan", source=str(file))
     tree.engines = u.Param(e=u.Param(name="WritesTheRest", numiter=2))
     try:

@@ -5,6 +5,7 @@ import pytest
 
 from ptypy.diagnose import compare_objects
 from ptypy.engines import find_engine
+from ptypy.engines._combine import Exposure, combine
 from ptypy.errors import ParameterError
 
 
@@ -71,19 +72,32 @@ def test_the_norm_of_the_whole_object_makes_smaller_steps_of_the_probe(known):
     assert moved(object_norm_is_global=True) < moved()
 
 
-@pytest.mark.mpi
-def test_several_processes_are_refused_before_anything_is_loaded(mpirun):
-    done = mpirun(
-        "from ptypy.core.ptycho import check, Ptycho\n"
-        "from ptypy.utils import Param\n"
-        "p = Ptycho.DEFAULT.copy(99)\n"
-        "p.engines = Param(e=Param(name='EPIE'))\n"
-        "check(p, needs_scans=False)\n"
-    )
-    assert done.returncode != 0
-    assert "cannot share its frames among processes" in done.stderr + done.stdout
-
-
 def test_its_old_name_leads_to_its_name():
     with pytest.raises(ParameterError, match="did you mean `EPIE`"):
         find_engine("ePIE")
+
+
+def test_exposure_is_the_light_of_all_visits_over_the_brightest():
+    random = np.random.default_rng(0)
+    corners, power = random.integers(0, 40, (9, 2)), random.random((32, 32), np.float32)
+    light = np.zeros((72, 75))
+    for y, x in corners:
+        light[y : y + 32, x : x + 32] += power
+    exposed = Exposure.of_frames(corners, power, light.shape, 0.5)
+    whole = (slice(0, 72), slice(0, 75))
+    found = exposed.in_pixels(exposed.cells, whole)
+    np.testing.assert_allclose(found, 0.5 * light / power.max(), atol=1e-5)
+    # Of large frames it is the mean over cells that cover more than a pixel.
+    coarse = Exposure(random.random((10, 12)).astype(np.float32), 7)
+    part = coarse.in_pixels(coarse.cells, (slice(5, 66), slice(8, 70)))
+    np.testing.assert_array_equal(part, np.kron(coarse.cells, np.ones((7, 7)))[5:66, 8:70])
+
+
+def test_a_change_that_nobody_else_made_is_taken_as_it_is():
+    random = np.random.default_rng(0)
+    array = random.random((20, 30)).astype(np.complex64)
+    box = (slice(3, 15), slice(2, 25))
+    part, expected = array[box] * 2j, array.copy()
+    expected[box] = part
+    combine(array, part, box, Exposure(random.random((20, 30)).astype(np.float32), 1))
+    np.testing.assert_allclose(array, expected, rtol=1e-5)

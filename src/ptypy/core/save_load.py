@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptypy.errors import FormatError
-from ptypy.utils.parameters import Param
+from ptypy.utils.parameters import Param, asParam
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Container, Storage
@@ -21,6 +21,7 @@ __all__ = [
     "describe_storage",
     "read_content",
     "restore_container",
+    "restore_runtime",
     "snapshot",
 ]
 
@@ -151,6 +152,13 @@ def restore_container(container: Container, saved: Mapping[str, Mapping[str, Any
             storage.data[...] = data
         else:
             _replace(storage, data, description)
+
+
+def restore_runtime(run: Ptycho, content: Mapping[str, Any]) -> None:
+    """Put the saved history back into a run."""
+    runtime = asParam(content.get("runtime") or {})
+    runtime["iter_info"] = [asParam(entry) for entry in runtime.get("iter_info") or []]
+    run.runtime.update(runtime)
 
 
 def _replace(storage: Storage, data: np.ndarray[Any, Any], saved: Mapping[str, Any]) -> None:

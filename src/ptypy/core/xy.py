@@ -38,14 +38,14 @@ xy_desc = EvalDescriptor("xy")
 xy_desc.from_string(r"""
     [override]
     default = None
-    type = ndarray
+    type = ndarray, list
     help = Positions to use instead of a pattern
     doc = An array of shape (N, 2), (y, x) [m]. Everything else is ignored.
     userlevel = 2
 
     [model]
     default = None
-    type = str
+    type = str, ndarray, list
     help = Pattern of the scan
     doc = ``None`` (no positions), ``'round'``, ``'spiral'``, ``'raster'``, or an array of positions
     userlevel = 0
@@ -59,21 +59,21 @@ xy_desc.from_string(r"""
 
     [spacing]
     default = 1.5e-6
-    type = float
+    type = float, tuple
     help = Distance between neighbouring positions [m]
     doc = One number or (y, x). If ``None``, extent divided by steps.
     userlevel = 0
 
     [steps]
     default = 10
-    type = int
+    type = int, tuple
     help = Number of steps across the scanned area
     doc = One number or (y, x). If ``None``, extent divided by spacing.
     userlevel = 0
 
     [offset]
     default = 0.
-    type = float
+    type = float, tuple
     help = Displacement of the whole scan [m]
     doc = One number or (y, x)
     userlevel = 2

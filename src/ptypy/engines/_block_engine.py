@@ -37,6 +37,10 @@ class BlockEngine(PositionCorrectionEngine):
         self._illuminations: dict[int, Illumination] = {}
         self._known: set[tuple[int, int]] = set()
 
+    def frames_in_order(self) -> list[Block]:
+        """Give the blocks in the order in which they were packed."""
+        return [block.block for block in self.blocks]
+
     def engine_prepare(self) -> None:
         """Pack the blocks that are new."""
         for block in self.ptycho.model.blocks:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ptypy import defaults_tree
 from ptypy.errors import Fault, ParameterError
+from ptypy.utils.text_utils import nearest
 from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
@@ -125,12 +125,9 @@ def find_engine(name: str) -> type[BaseEngine]:
 
 def _suggestion(name: str) -> str:
     """Say that there is no such engine, and which one may have been meant."""
-    by_lower = {known.lower(): known for known in ENGINES}
-    wanted = name.lower()
-    near = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.6)
-    if not near:
-        # Long names of a relative, such as `ePIEparallel` or `DM_3dBragg`.
-        near = [key for key in by_lower if wanted.startswith(key)]
-    if near:
-        return f"is not an engine; did you mean `{by_lower[near[0]]}`?"
+    # Long names of a relative, such as `ePIEparallel` or `DM_3dBragg`, are like no other.
+    relatives = (known for known in ENGINES if name.lower().startswith(known.lower()))
+    close = nearest(name, ENGINES) or next(relatives, None)
+    if close is not None:
+        return f"is not an engine; did you mean `{close}`?"
     return f"is not an engine; there are {', '.join(sorted(ENGINES))}"

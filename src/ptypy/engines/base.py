@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.engines._gather import bring_together
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
 from ptypy.utils.parameters import Param
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Container
+    from ptypy.core.manager import Block
     from ptypy.core.ptycho import Ptycho
 
 Errors = npt.NDArray[np.float64]
@@ -84,8 +86,8 @@ class BaseEngine:
     default = False
     type = bool
     help = Keep the errors of every single frame
-    doc = Appends an array (N, 3) an iteration to ``runtime.error_local``, in the order in which
-      the frames arrived.
+    doc = Appends an array (N, 3) a call to ``runtime.error_local`` on the master, for the frames of
+      all processes: scan by scan in the order of labels, within a scan as the frames arrived.
     userlevel = 2
     """
 
@@ -191,6 +193,30 @@ class BaseEngine:
         """Let go of memory, hand over what is worth keeping."""
         self.engine_finalize()
 
+    def frames_in_order(self) -> list[Block]:
+        """Give the blocks whose frames the rows of errors stand for, one after the other."""
+        blocks: list[Block] = self.ptycho.model.blocks
+        return blocks
+
+    def engine_state(self) -> dict[str, Any]:
+        """Give what a resumed run needs beside probe, object and `curiter`. Override me.
+
+        Called on every process before an automatic save; what the master gives is saved.
+
+        Returns
+        -------
+        dict
+            Numbers, text, arrays, None, and lists and dictionaries of them.
+        """
+        return {}
+
+    def engine_restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what `engine_state` gave. Override me.
+
+        Called on every process, after `engine_prepare`, in a run that goes on from an
+        automatic save. Frames that were there then may be missing, and others be there.
+        """
+
     def engine_initialize(self) -> None:
         """Prepare what needs no frames. Override me. Called once."""
 
@@ -216,7 +242,7 @@ class BaseEngine:
         runtime = self.ptycho.runtime
         rows = _rows(error)
         if self.p.get("record_local_error") and rows.ndim == 2:
-            runtime.setdefault("error_local", []).append(rows.copy())
+            self._note_local(rows)
         history = runtime.setdefault("iter_info", [])
         done = history[-1]["iterations"] if history else 0
         history.append(
@@ -230,6 +256,17 @@ class BaseEngine:
                 residual=self.residual,
             )
         )
+
+    def _note_local(self, rows: Errors) -> None:
+        """Keep the errors of the frames of all processes, on the master."""
+        blocks = self.frames_in_order()
+        whole: Errors | None = rows.copy()
+        # An engine of somebody else may return rows of its own kind, by view for instance.
+        fits = sum(len(block) for block in blocks) == len(rows)
+        if parallel.MPImin(int(fits)):
+            whole = bring_together(blocks, rows)
+        if whole is not None:
+            self.ptycho.runtime.setdefault("error_local", []).append(whole)
 
     def _check_models(self) -> None:
         """Refuse scan models that the engine cannot treat."""

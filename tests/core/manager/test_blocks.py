@@ -235,9 +235,19 @@ def test_dead_pixels_that_hold_no_number_do_no_harm(start_run, array_scan):
     assert block.tot_power == pytest.approx((np.nan_to_num(frames) * mask).sum())
 
 
-def test_a_trusted_pixel_that_holds_no_number_is_named(start_run, array_scan):
+def test_a_pixel_that_holds_no_number_is_left_out_though_the_mask_trusts_it(start_run, array_scan):
     frames = frames_of(3)
     frames[2, 5, 6] = np.inf
+    run = start_run({"s": {"name": "Full", "data": array_scan(frames, grid(3))}})
+    (block,) = run.model.new_data()
+    assert np.isfinite(block.counts).all()
+    assert block.tot_power == pytest.approx(frames[np.isfinite(frames)].sum())
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_count_too_large_to_calculate_with_is_named(start_run, array_scan):
+    frames = frames_of(3).astype(np.float64)
+    frames[2, 5, 6] = 1e300
     run = start_run({"s": {"name": "Full", "data": array_scan(frames, grid(3))}}, 2)
     with pytest.raises(DataError, match=r"scan 's': frame 2 holds inf .*\(5, 6\)"):
         run.model.new_data()

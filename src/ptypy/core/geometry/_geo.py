@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from ptypy.core.geometry._propagators import FarField, NearField
 from ptypy.errors import GeometryError
 from ptypy.utils.parameters import Param
+from ptypy.utils.text_utils import did_you_mean
 from ptypy.utils.units import HC
 
 __all__ = ["Geo"]
@@ -268,9 +268,7 @@ class Geo:
 
 
 def _unknown_key(key: str) -> str:
-    near = difflib.get_close_matches(key, list(Geo.DEFAULT), n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(Geo.DEFAULT)}"
-    return f"{key} is unknown{hint}"
+    return f"{key} is unknown{did_you_mean(key, Geo.DEFAULT)}"
 
 
 def _positive(name: str, value: Any, unit: str, faults: list[str]) -> float:

@@ -45,6 +45,10 @@ class Block:
     """Where counts and masks are kept."""
     indices: npt.NDArray[np.int64]
     """Scan-point index of every frame, shape (N,)."""
+    places: npt.NDArray[np.int64]
+    """Place of every frame among all of the scan, of all processes, as they arrived; (N,)."""
+    num_everywhere: int
+    """Frames that arrived together with these, on all processes."""
     positions: npt.NDArray[np.float64]
     """Where the centre of the probe fell on the object [m], (y, x), shape (N, 2)."""
     weights: npt.NDArray[np.float32] | None

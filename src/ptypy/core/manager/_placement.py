@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError
+from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
@@ -59,7 +60,16 @@ def check_positions(
 def local_rows(
     indices: npt.NDArray[np.int64], indices_node: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Find where in a chunk's indices those are whose frames this process holds."""
+    """Find where in a chunk's indices those are whose frames this process holds.
+
+    Every process must call it. Indices that occur more than once do not tell whose they are;
+    then the frames of the processes follow one another, in the order of the processes.
+    """
+    if len(np.unique(indices)) < len(indices):
+        counts = np.zeros(parallel.size, np.int64)
+        counts[parallel.rank] = len(indices_node)
+        first = int(parallel.allreduce(counts)[: parallel.rank].sum())
+        return np.arange(first, first + len(indices_node))
     order = np.argsort(indices, kind="stable")
     return np.asarray(order[np.searchsorted(indices, indices_node, sorter=order)], np.int64)
 

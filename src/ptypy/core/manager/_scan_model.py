@@ -13,7 +13,7 @@ from ptypy.core.data import EOS, Chunk
 from ptypy.core.manager._block import Block, Frames
 from ptypy.core.manager._frames import FrameStore
 from ptypy.core.manager._geometry import geometry_of
-from ptypy.core.manager._loader import make_ptyscan, naming_scan
+from ptypy.core.manager._loader import DataParameters, make_ptyscan, naming_scan
 from ptypy.core.manager._placement import check_positions, local_rows, make_object, make_room
 from ptypy.core.manager._statistics import Statistics, photons_of, summarize
 from ptypy.errors import DataError, Fault, ParameterError
@@ -37,13 +37,14 @@ class _Kept(NamedTuple):
     frames: Frames
     photons: npt.NDArray[np.float64]
     indices: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
     positions: Positions
     everyones_positions: Positions
     weights: npt.NDArray[np.float32] | None
 
 
 @defaults_tree.parse_doc("scan.ScanModel")
-class ScanModel:
+class ScanModel(DataParameters):
     """One scan: its frames, the probe that took them, the object that they show.
 
     A frame at position (y, x) [m] sees the object around that coordinate: the probe's
@@ -100,17 +101,6 @@ class ScanModel:
     choices = ['numpy', 'scipy', 'fftw']
     help = Kept for scripts of PtyPy 0.9; without effect
 
-    [data]
-    type = @scandata.*
-    default =
-    help = Where the frames come from
-
-    [data.name]
-    type = str
-    default =
-    help = Name of the class that loads and prepares the frames
-    userlevel = 0
-
     [illumination]
     type = Param, str
     default =
@@ -145,7 +135,7 @@ class ScanModel:
             raise ParameterError(
                 [Fault(f"scans.{label}.{path}", value, remedy) for path, value, remedy in faults]
             )
-        self.ptyscan: PtyScan = make_ptyscan(self.p.data, label)
+        self.ptyscan: PtyScan = make_ptyscan(self.p, label)
         self.blocks: list[Block] = []
         self.geometry: Geo | None = None
         self.probe: Storage | None = None
@@ -303,12 +293,14 @@ class ScanModel:
                 in_blocks=self.in_blocks,
                 psize=self.geometry.psize,
             )
+        rows = local_rows(chunk.indices, chunk.indices_node)
         total = self.ptyscan.num_frames or 0
         return _Kept(
             frames=self._store.add(counts, mask, -(-total // parallel.size)),
             photons=photons,
             indices=chunk.indices_node,
-            positions=positions[local_rows(chunk.indices, chunk.indices_node)],
+            rows=rows,
+            positions=positions[rows],
             everyones_positions=positions,
             weights=chunk.weights,
         )
@@ -321,12 +313,15 @@ class ScanModel:
         probe, obj = self._optics(np.concatenate([kept.everyones_positions for kept in arrived]))
         height, width = (int(n) for n in geometry.shape)
         first = len(self.blocks)
+        placed = self.statistics.num_frames - sum(len(k.everyones_positions) for k in arrived)
         for number, kept in enumerate(arrived, first):
             block = Block(
                 label=self.label,
                 number=number,
                 frames=kept.frames,
                 indices=kept.indices,
+                places=placed + kept.rows,
+                num_everywhere=len(kept.everyones_positions),
                 positions=kept.positions,
                 weights=kept.weights,
                 object_views=obj.add_views(kept.positions, (height, width)),
@@ -337,6 +332,7 @@ class ScanModel:
                 max_power=self.statistics.max_power,
             )
             self.blocks.append(block)
+            placed += block.num_everywhere
         for block in self.blocks:
             block.max_power = self.statistics.max_power
         self._report(len(arrived))

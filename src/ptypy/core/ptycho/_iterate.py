@@ -2,62 +2,63 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from ptypy.utils.verbose import Progress, logger
+from ptypy.core.ptycho._interrupt import Interruptions
+from ptypy.core.ptycho._saving import save_now_and_then, stopped
+from ptypy.core.ptycho._waiting import Silence, wait_for_frames
+from ptypy.utils.verbose import Progress
 
 if TYPE_CHECKING:
     from ptypy.core.ptycho._ptycho import Ptycho
+    from ptypy.core.ptycho._resume import Resumption
     from ptypy.engines import BaseEngine
 
-__all__ = ["Silence", "iterate_until_done"]
-
-PATIENCE = 60.0
-"""How long no frame may arrive before, and between, words about it [s]."""
+__all__ = ["iterate_until_done"]
 
 
-class Silence:
-    """Says, at a level that is always seen, when no frames have arrived for long."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def end(self) -> None:
-        """Frames have arrived."""
-        self._since = time.monotonic()
-
-    def tell(self) -> None:
-        """Say so if it has lasted, and begin to count again."""
-        if time.monotonic() - self._since <= PATIENCE:
-            return
-        logger.error(
-            "no frames have arrived for %.0f s, and the scan has not ended. If it was cut short, "
-            "stop, and give the number of frames there are as `num_frames` of its data.",
-            PATIENCE,
-        )
-        self.end()
-
-
-def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None:
+def iterate_until_done(run: Ptycho, engine: BaseEngine, saved: Resumption | None = None) -> None:
     """Let an engine iterate until it has finished, taking in frames that arrive meanwhile.
 
     While a scan goes on, the engine's iterations are not counted off: the full number of
-    them follows after the last frame.
+    them follows after the last frame. A signal stops it between two iterations, and what has
+    been reached is saved.
 
     Parameters
     ----------
     run : Ptycho
     engine : BaseEngine
-    pause : float
-        Time between two looks for frames while too few have arrived [s].
+    saved : Resumption, optional
+        Where the engine is to go on.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C.
+    SystemExit
+        After the request to end (SIGTERM).
     """
+    with Interruptions() as interruptions:
+        signal = _iterate(run, engine, saved, interruptions)
+    if signal:
+        raise stopped(run, signal)
+    engine.finalize()
+
+
+def _iterate(
+    run: Ptycho, engine: BaseEngine, saved: Resumption | None, interruptions: Interruptions
+) -> int:
+    """Iterate; give the number of the signal that stopped it, or 0."""
     engine.initialize()
+    if signal := wait_for_frames(run, run.p.min_frames_for_recon, interruptions.agreed):
+        return signal
     engine.prepare()
+    if saved is not None:
+        saved.restore_state(engine)
     silence = Silence()
     with Progress(engine.numiter, engine.name, "iterations") as progress:
+        progress.done = engine.curiter
         while not engine.finished:
-            _take_in(run, engine, silence, pause)
             if not run.model.end_of_scan:
                 engine.numiter += engine.p.numiter_contiguous
                 silence.tell()
@@ -65,24 +66,13 @@ def iterate_until_done(run: Ptycho, engine: BaseEngine, *, pause: float) -> None
             engine.iterate()
             progress.total = engine.numiter
             progress.update(engine.curiter - before, _note(run))
-            _save_now_and_then(run, before, engine.curiter)
-    engine.finalize()
-
-
-def _take_in(run: Ptycho, engine: BaseEngine, silence: Silence, pause: float) -> None:
-    """Take in what has arrived; wait until there is enough to begin with."""
-    arrived = not run.model.end_of_scan and run.load_new_data() is not None
-    waiting = False
-    while run.num_frames < run.p.min_frames_for_recon and not run.model.end_of_scan:
-        if not waiting:
-            logger.info("waiting for %d frames", run.p.min_frames_for_recon)
-            waiting = True
-        time.sleep(pause)
-        silence.tell()
-        arrived = run.load_new_data() is not None or arrived
-    if arrived:
-        silence.end()
-        engine.prepare()
+            save_now_and_then(run, before, engine.curiter)
+            if signal := interruptions.agreed():
+                return signal
+            if not run.model.end_of_scan and run.load_new_data() is not None:
+                silence.end()
+                engine.prepare()
+    return 0
 
 
 def _note(run: Ptycho) -> str:
@@ -98,14 +88,3 @@ def _note(run: Ptycho) -> str:
         else f"error {latest['error'][0]:.4g}"
     )
     return f"{error}, {latest['duration']:.2f} s"
-
-
-def _save_now_and_then(run: Ptycho, before: int, now: int) -> None:
-    """Save automatically when the interval's mark has been passed."""
-    autosave = run.p.io.get("autosave")
-    if not autosave or not autosave.get("active"):
-        return
-    interval = autosave.get("interval") or 0
-    path = run.paths.auto_file(run.runtime)
-    if interval > 0 and path is not None and before // interval != now // interval:
-        run.save_run(path, kind="dump")

@@ -141,6 +141,15 @@ class PtychoParameters:
     help = File to save to; the fields are those of ``io.rfile``
     userlevel = 1
 
+    [io.autosave.resume]
+    default = False
+    type = bool
+    help = Go on from the latest automatic save of a run of this name, if there is one
+    doc = Start the same script again after it was stopped or killed: iterations and engines count
+      on from there. Without a save the run begins at its beginning. To begin anew nevertheless,
+      remove the files that ``rfile`` names, or choose another name for the run.
+    userlevel = 1
+
     [io.autoplot]
     default = None
     type = Param

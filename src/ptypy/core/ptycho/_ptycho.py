@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +16,22 @@ from ptypy.core.paths import Paths
 from ptypy.core.ptycho import _interaction  # noqa: F401  (declares the parameters of that name)
 from ptypy.core.ptycho._check import check, check_engine
 from ptypy.core.ptycho._citations import Citations
-from ptypy.core.ptycho._iterate import Silence, iterate_until_done
+from ptypy.core.ptycho._iterate import iterate_until_done
 from ptypy.core.ptycho._names import free_label, listed, now, script_name
 from ptypy.core.ptycho._parameters import PtychoParameters
+from ptypy.core.ptycho._resume import Resumption, resume
+from ptypy.core.ptycho._saving import save
 from ptypy.core.ptycho._sources import spell_out_sources
-from ptypy.core.save_load import KINDS, describe_run, read_content, restore_container, snapshot
+from ptypy.core.ptycho._waiting import wait_for_frames
+from ptypy.core.save_load import (
+    describe_run,
+    read_content,
+    restore_container,
+    restore_runtime,
+    snapshot,
+)
 from ptypy.engines import find_engine
-from ptypy.errors import DataError, FormatError, ParameterError
+from ptypy.errors import ParameterError
 from ptypy.utils import parallel, verbose
 from ptypy.utils.parameters import Param, asParam
 from ptypy.utils.verbose import logger
@@ -31,9 +39,6 @@ from ptypy.utils.verbose import logger
 if TYPE_CHECKING:
     from ptypy.core.manager import Block
     from ptypy.engines import BaseEngine
-
-PAUSE = 0.05
-"""Time between two looks for frames that have not arrived [s]."""
 
 
 @defaults_tree.parse_doc("ptycho")
@@ -94,6 +99,7 @@ class Ptycho(Base, PtychoParameters):
         self.p.update(asParam(pars or {}), in_place_depth=99)
         self.p.update(asParam(kwargs), in_place_depth=99)
         faults = spell_out_sources(self.p)
+        self.p = defaults_tree["ptycho"].plain(self.p)
         check(self.p, needs_scans=level >= 2, found=faults)
         verbose.set_level(self.p.verbose_level)
         self.data_type: str = self.p.data_type
@@ -105,6 +111,9 @@ class Ptycho(Base, PtychoParameters):
         self.new_data: list[Block] | None = None
         self.state_dict: dict[str, dict[str, Any]] = {}
         self.record_positions = False
+        self.at_work: str | None = None
+        """Label of the engine that iterates, or did last."""
+        self._resumption: Resumption | None = None
         self.interactor = self.plotter = self.benchmark = None
         self.citations = Citations()
         self._go(level)
@@ -140,19 +149,7 @@ class Ptycho(Base, PtychoParameters):
         DataError
             If all scans ended without a single frame.
         """
-        waiting = False
-        silence = Silence()
-        while not self.load_new_data():
-            if self.model.end_of_scan or not self.model.data_available:
-                raise DataError(
-                    f"{listed(self.model.scans)} ended without a single frame: are there files "
-                    f"where the scan looks for them, and is num_frames above zero?"
-                )
-            if not waiting:
-                logger.info("waiting for the first frames")
-                waiting = True
-            silence.tell()
-            time.sleep(PAUSE)
+        wait_for_frames(self, 1)
         if print_stats:
             self.print_stats()
 
@@ -210,7 +207,13 @@ class Ptycho(Base, PtychoParameters):
     ) -> None:
         """Run one engine, or all there are in the order of their labels (level 5).
 
-        Without arguments, the engines of the parameters are made if there are none yet.
+        Without arguments, the engines of the parameters are made if there are none yet. Frames
+        are waited for if none have arrived. With ``p.io.autosave.resume`` the run goes on from
+        its latest automatic save: engines that had finished are passed over.
+
+        Ctrl-C, or the request to end (SIGTERM), lets the iteration under way finish, saves what
+        has been reached where automatic saves go (or where results go, if there are none), and
+        raises KeyboardInterrupt, or SystemExit of code 143.
 
         Parameters
         ----------
@@ -230,13 +233,29 @@ class Ptycho(Base, PtychoParameters):
             for name in sorted(self.engines):
                 self.run(engine=self.engines[name])
             return
+        self._begin()
+        if self._resumption is not None and not self._resumption.take_up(engine):
+            logger.info("engine %s had finished before the automatic save", engine.label)
+            return
         self.runtime["start"] = now()
+        self.at_work = engine.label
         try:
-            iterate_until_done(self, engine, pause=PAUSE)
+            iterate_until_done(self, engine, self._resumption)
         finally:
             self.runtime["stop"] = now()
         if self.p.io.get("rfile"):
             self.save_run(kind=self.p.io.rformat or "minimal")
+
+    def _begin(self) -> None:
+        """Make sure that there are frames, and go on from an automatic save if that is asked."""
+        if not hasattr(self, "model"):
+            self.init_structures()
+        if not self.model.blocks:
+            self.init_data()
+        if self.at_work is not None or self.runtime.iter_info:
+            return
+        if (self.p.io.get("autosave") or {}).get("resume"):
+            self._resumption = resume(self)
 
     def finalize(self) -> None:
         """End the run."""
@@ -281,25 +300,7 @@ class Ptycho(Base, PtychoParameters):
         FormatError
             If the file is there and is not to be replaced.
         """
-        from ptypy.io import ptyr
-
-        if kind not in KINDS:
-            raise ParameterError(f"cannot save a run as {kind!r}: use {', '.join(KINDS)}")
-        path = self.paths.recon_file(self.runtime) if alt_file is None else Path(alt_file)
-        if path is None:
-            raise ParameterError("`p.io.rfile` is None: say where to save by `alt_file`")
-        if path.exists() and not force_overwrite:
-            raise FormatError(f"{path} exists: remove it, or let it be replaced")
-        history = self.runtime.iter_info
-        self.runtime["last_save"] = history[-1]["iterations"] if history else 0
-        if parallel.master:
-            content = describe_run(self, kind)
-            done = f"{history[-1]['engine']}, {history[-1]['iterations']}" if history else "no"
-            description = f"run {self.runtime.run}: {done} iterations"
-            ptyr.write_run(path, content, description, kind=kind)
-            logger.info("saved %s", path)
-        parallel.barrier()
-        return path if parallel.master else None
+        return save(self, alt_file, kind, force_overwrite)
 
     @classmethod
     def load_run(cls, file: str | Path, load_data: bool = True) -> Ptycho:
@@ -335,9 +336,7 @@ class Ptycho(Base, PtychoParameters):
                 run.p = pars
         restore_container(run.probe, content["probe"])
         restore_container(run.obj, content["obj"])
-        runtime = asParam(content.get("runtime") or {})
-        runtime["iter_info"] = [asParam(entry) for entry in runtime.get("iter_info") or []]
-        run.runtime.update(runtime)
+        restore_runtime(run, content)
         return run
 
     def copy_state(self, name: str = "baseline", overwrite: bool = False) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from ptypy.engines.ML._unknowns import Unknowns
 
@@ -73,6 +74,23 @@ class ConjugateGradients:
         self.cost = self.problem.evaluate(self._gradient)
         self._steepness = None
         return False
+
+    def remember(self) -> dict[str, Any]:
+        """Give what makes the next direction conjugate to the latest, to be saved."""
+        return {
+            "earlier": self._earlier.as_lists(),
+            "direction": self._direction.as_lists(),
+            "steepness": self._steepness,
+            "length": self._length,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> bool:
+        """Take over what `remember` gave; False, to start downhill, if it does not fit."""
+        fits = self._earlier.take_lists(saved["earlier"])
+        fits = fits and self._direction.take_lists(saved["direction"])
+        if fits:
+            self._steepness, self._length = saved["steepness"], float(saved["length"])
+        return fits
 
     def _turn(self) -> None:
         """Choose the direction."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from ptypy.engines._blocks import (
     group_by_probe,
 )
 from ptypy.engines._constraints import smooth
+from ptypy.engines._gather import bring_together, places_of, total_frames
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
 from ptypy.engines.ML import _roughness
@@ -96,11 +98,50 @@ class ML(MLParameters):
         return np.stack([measured[:, 0] / trusted, self._misfits / trusted, exit_error], axis=1)
 
     def engine_finalize(self) -> None:
-        """Leave the frames' factors in the runtime, let go of the rest."""
-        scales = [block.scale for block in self.blocks if block.scale is not None]
-        if scales:
-            self.ptycho.runtime["float_intens"] = np.concatenate(scales)
+        """Leave the factors of all frames in the runtime of the master, let go of the rest."""
+        factors = self._frame_factors()
+        if factors is not None:
+            self.ptycho.runtime["float_intens"] = factors
         super().engine_finalize()
+
+    def engine_state(self) -> dict[str, Any]:
+        """Give the direction, what it is measured with, and the frames' factors."""
+        state: dict[str, Any] = {
+            "num_frames": total_frames(self.frames_in_order()),
+            "float_intens": self._frame_factors(),
+        }
+        if self._descent is not None:
+            state["descent"] = self._descent.remember()
+            state["object_factors"] = [np.asarray(f)[None] for f in self._object_factors]
+            state["probe_factors"] = [np.asarray(f)[None] for f in self._probe_factors]
+        return state
+
+    def engine_restore(self, state: Mapping[str, Any]) -> None:
+        """Go on in the saved direction, if the frames are the same."""
+        blocks = self.frames_in_order()
+        if state["num_frames"] != total_frames(blocks):
+            return
+        factors = state.get("float_intens")
+        if factors is not None and self.p.floating_intensities:
+            mine = np.asarray(factors)[places_of(blocks)]
+            starts = np.cumsum([block.num for block in self.blocks])[:-1]
+            for block, scale in zip(self.blocks, np.split(mine, starts), strict=True):
+                block.scale = scale.copy()
+        if "descent" not in state:
+            return
+        self._object_factors = [_factor(saved) for saved in state["object_factors"]]
+        self._probe_factors = [_factor(saved) for saved in state["probe_factors"]]
+        self.load_probes()
+        self._descent = ConjugateGradients(self)
+        if not self._descent.restore(state["descent"]):
+            self._descent = None
+
+    def _frame_factors(self) -> Errors | None:
+        """Bring the factors of all frames together on the master, if frames have factors."""
+        scales = [block.scale for block in self.blocks if block.scale is not None]
+        if not scales:
+            return None
+        return bring_together(self.frames_in_order(), np.concatenate(scales))
 
     def _begin(self) -> None:
         """Balance probe and object for what follows, and start straight downhill."""
@@ -242,3 +283,9 @@ class ML(MLParameters):
         of_object = dict(zip(map(id, storages), vector.objects, strict=True))
         of_probe = dict(zip(map(id, self._probes), vector.probes, strict=True))
         return of_object, of_probe
+
+
+def _factor(saved: npt.NDArray[np.float32]) -> Factor:
+    """Give a saved factor as it was, a number or one for each pixel."""
+    factor = np.asarray(saved, np.float32)[0]
+    return np.float32(factor) if factor.ndim == 0 else factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,22 @@ class Unknowns:
         """Take over the values of another vector."""
         for array, value in zip(self.arrays, other.arrays, strict=True):
             array[...] = value
+
+    def as_lists(self) -> dict[str, list[Complex]]:
+        """Give copies of the arrays, in a form that can be saved."""
+        return {
+            "objects": [array.copy() for array in self.objects],
+            "probes": [array.copy() for array in self.probes],
+        }
+
+    def take_lists(self, saved: Mapping[str, Sequence[Complex]]) -> bool:
+        """Take over what `as_lists` gave; False, and nothing done, if shapes do not fit."""
+        arrays = [*saved["objects"], *saved["probes"]]
+        if [np.shape(array) for array in arrays] != [array.shape for array in self.arrays]:
+            return False
+        for mine, array in zip(self.arrays, arrays, strict=True):
+            mine[...] = array
+        return True
 
     def inner(self, other: Unknowns) -> float:
         """Inner product, summed in double precision."""
