@@ -1,10 +1,15 @@
 """Frames meet the positions they were taken at, in every layout beamlines store."""
 
+import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ptypy.errors import DataError
 from ptypy.experiment._hdf5_layout import pair_positions, select_frames
+from ptypy.experiment._hdf5_read import Window, read_frames, stretches
+from ptypy.utils import Param
 
 SLOW, FAST = np.array([0.0, 1.0, 2.0]), np.array([10.0, 20.0])
 GRID = np.stack(np.meshgrid(SLOW, FAST, indexing="ij"))
@@ -44,3 +49,43 @@ def test_bounds_filter_skip_and_order_choose_the_frames_they_name():
         select_frames((6,), **{**everything, "slow_bounds": (1, 3)})
     with pytest.raises(DataError, match="frame 9"):
         select_frames((6,), **{**everything, "order": np.array([9])})
+
+
+@st.composite
+def choices(draw):
+    """A scan and some of its frames in any order, often in ranges."""
+    shape = draw(st.sampled_from([(24,), (4, 6), (1, 24), (24, 1)]))
+    first, step = draw(st.integers(0, 23)), draw(st.integers(1, 9))
+    ranges = st.just(np.arange(first, 24, step).tolist())
+    numbers = draw(ranges | st.lists(st.integers(0, 23), min_size=1, max_size=30))
+    return shape, np.array(numbers, dtype=np.int64)
+
+
+@given(choices(), st.tuples(st.integers(0, 2), st.integers(0, 3)))
+def test_any_choice_of_frames_is_read_as_if_all_had_been(choice, start):
+    shape, numbers = choice
+    frames = np.arange(24 * 5 * 6).reshape(24, 5, 6)
+    window = Window(slice(start[0], 5), slice(start[1], 6), (8, 7), (2, 1))
+    expected = np.zeros((len(numbers), 8, 7), int)
+    expected[:, start[0] + 2 : 7, start[1] + 1 : 7] = frames[numbers, start[0] :, start[1] :]
+    with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
+        file["data"] = frames.reshape(*shape, 5, 6)
+        where = Param(file="in memory", key="data")
+        np.testing.assert_array_equal(
+            read_frames(file["data"], where, None, numbers, window), expected
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "numbers", "pieces"),
+    [
+        ((100,), np.arange(100), 1),
+        ((100,), np.arange(3, 90, 3), 1),
+        ((10, 10), np.arange(100), 1),
+        ((10, 10), np.arange(5, 95), 3),
+        ((10, 10), np.arange(100)[::2], 10),
+        ((100,), np.delete(np.arange(100), [7, 50]), 3),
+    ],
+)
+def test_neighbours_are_read_in_one_piece(shape, numbers, pieces):
+    assert len(stretches(numbers, shape)) == pieces

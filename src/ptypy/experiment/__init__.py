@@ -10,14 +10,50 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ptypy import defaults_tree
-from ptypy.core.data import PTYSCANS, find_scan, register
+from ptypy.core.data import PTYSCANS, find_scan, known_scans, register
 
 if TYPE_CHECKING:
-    from ptypy.experiment.hdf5_loader import Hdf5Loader
+    from ptypy.experiment.array_scan import ArrayScan
+    from ptypy.experiment.cxi import CxiScan
+    from ptypy.experiment.dectris import DectrisScan
+    from ptypy.experiment.dectris_stream import DectrisStream
+    from ptypy.experiment.diamond_nexus import DiamondNexus
+    from ptypy.experiment.folder_watch import FolderWatch
+    from ptypy.experiment.hdf5_loader import Hdf5Loader, Hdf5LoaderFast
+    from ptypy.experiment.image_stack import ImageStackScan
+    from ptypy.experiment.swmr_loader import SwmrLoader
+    from ptypy.experiment.zmq_stream import ZmqStream
 
-__all__ = ["PTYSCANS", "Hdf5Loader", "find_scan", "register"]
+__all__ = [
+    "PTYSCANS",
+    "ArrayScan",
+    "CxiScan",
+    "DectrisScan",
+    "DectrisStream",
+    "DiamondNexus",
+    "FolderWatch",
+    "Hdf5Loader",
+    "Hdf5LoaderFast",
+    "ImageStackScan",
+    "SwmrLoader",
+    "ZmqStream",
+    "find_scan",
+    "register",
+]
 
-HOMES = {"Hdf5Loader": "hdf5_loader"}
+HOMES = {
+    "ArrayScan": "array_scan",
+    "CxiScan": "cxi",
+    "DectrisScan": "dectris",
+    "DectrisStream": "dectris_stream",
+    "DiamondNexus": "diamond_nexus",
+    "FolderWatch": "folder_watch",
+    "Hdf5Loader": "hdf5_loader",
+    "Hdf5LoaderFast": "hdf5_loader",
+    "ImageStackScan": "image_stack",
+    "SwmrLoader": "swmr_loader",
+    "ZmqStream": "zmq_stream",
+}
 """The module of this package that each loader comes from: a new one adds its line here."""
 
 defaults_tree.declare_source(
@@ -28,8 +64,10 @@ defaults_tree.declare_source(
 def __getattr__(name: str) -> Any:
     if name in HOMES:
         return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
+    if not name.startswith("_") and name in (known := known_scans()):
+        return known[name]  # a class of the user's own, which declared its parameters
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *known_scans()})

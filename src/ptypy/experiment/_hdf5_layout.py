@@ -1,4 +1,4 @@
-"""How frames and motor positions of one HDF5 scan belong together."""
+"""How frames and motor positions of one HDF5 scan belong together, and how frames are corrected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ptypy.errors import DataError
 from ptypy.utils.verbose import logger
 
 __all__ = [
+    "correct_frames",
     "monitor_gain",
+    "motor_of",
     "pair_positions",
     "raster_shape",
     "read_bounds",
@@ -20,6 +22,38 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating[Any]]
+
+
+def motor_of(values: Floats, index: int | None, frames: int, name: str) -> Floats:
+    """Give the readings of one motor.
+
+    Parameters
+    ----------
+    values : ndarray
+        What its dataset holds.
+    index : int or None
+        Which entry, where several motors share a dataset: along its first axis; along its last
+        if the first counts the frames and the last does not.
+    frames : int
+        How many frames there are.
+    name : str
+        For messages.
+
+    Returns
+    -------
+    ndarray
+        Without axes of length one, at least one-dimensional.
+    """
+    if index is not None:
+        if values.ndim == 0:
+            raise DataError(f"{name}_index is {index}, but the dataset holds a single number")
+        last = values.ndim > 1 and values.shape[0] == frames != values.shape[-1]
+        values = values if not last else np.moveaxis(values, -1, 0)
+        if not -len(values) <= index < len(values):
+            raise DataError(f"{name}_index is {index}; there are motors 0 to {len(values) - 1}")
+        values = values[index]
+    return np.atleast_1d(np.squeeze(values))
 
 
 def pair_positions(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> Floats:
@@ -45,6 +79,8 @@ def pair_positions(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> F
     """
     frames = int(np.prod(scan_shape))
     if slow.shape == fast.shape and slow.size == frames:
+        return np.stack([slow.ravel(), fast.ravel()], axis=1)
+    if slow.size == fast.size == frames:
         return np.stack([slow.ravel(), fast.ravel()], axis=1)
     if slow.ndim == fast.ndim == 1 and slow.size * fast.size == frames:
         grid = np.meshgrid(slow, fast, indexing="ij")
@@ -108,6 +144,11 @@ def select_frames(
     -------
     (n,) int64
         Frame numbers, counted in the order of the file.
+
+    Raises
+    ------
+    DataError
+        If a choice does not fit the scan, or nothing is left.
     """
     frames = int(np.prod(scan_shape))
     if len(scan_shape) == 1 and slow_bounds is not None:
@@ -124,14 +165,20 @@ def select_frames(
         if keep.size != frames:
             raise DataError(f"framefilter has {keep.size} entries for {frames} frames")
         wanted &= keep.reshape(scan_shape)
-    if order is None:
-        return np.flatnonzero(wanted)
-    outside = order[(order < 0) | (order >= frames)]
-    if outside.size:
+    numbers = np.flatnonzero(wanted)
+    if order is not None:
+        outside = order[(order < 0) | (order >= frames)]
+        if outside.size:
+            raise DataError(
+                f"frameorder.indices names frame {outside[0]}; there are frames 0 to {frames - 1}"
+            )
+        numbers = order[wanted.ravel()[order]]
+    if not numbers.size:
         raise DataError(
-            f"frameorder.indices names frame {outside[0]}; there are frames 0 to {frames - 1}"
+            f"of {frames} frames {scan_shape} none is left: slow_axis_bounds {slow_bounds}, "
+            f"fast_axis_bounds {fast_bounds}, framefilter and frameorder together choose nothing"
         )
-    return order[wanted.ravel()[order]]
+    return numbers
 
 
 def monitor_gain(monitor: Floats, scan_shape: tuple[int, ...], sigma: float) -> Floats:
@@ -149,20 +196,71 @@ def monitor_gain(monitor: Floats, scan_shape: tuple[int, ...], sigma: float) -> 
     Returns
     -------
     (N,) float64
-        Mean reading over the frame's own; 1 where that is not believed.
+        Mean reading over the frame's own; 1 where that is not believed, because it is too far
+        off, not a number, or not of the sign of the mean.
+
+    Raises
+    ------
+    DataError
+        If there is not one reading a frame, or none to believe.
     """
     frames = int(np.prod(scan_shape))
     if monitor.size != frames:
         raise DataError(f"normalisation has {monitor.size} readings for {frames} frames")
-    mean, allowed = monitor.mean(), sigma * monitor.std()
-    strange = np.abs(monitor - mean) > allowed
-    if strange.any():
+    finite = monitor[np.isfinite(monitor)]
+    mean = finite.mean() if finite.size else 0.0
+    if mean == 0:
+        raise DataError(
+            "normalisation: the readings of the beam monitor have no mean to normalise to, "
+            f"{finite.size} of {frames} are numbers and all of these together are zero"
+        )
+    allowed = sigma * finite.std()
+    believed = (np.abs(monitor - mean) <= allowed) & (monitor * mean > 0)
+    if not believed.all():
         logger.error(
-            "%d of %d beam monitor readings are further than %g from their mean %g: these frames "
-            "are not normalised",
-            strange.sum(), monitor.size, allowed, mean,
+            "%d of %d beam monitor readings are further than %g from their mean %g, zero or no "
+            "number: these frames are not normalised",
+            (~believed).sum(), monitor.size, allowed, mean,
         )  # fmt: skip
-    return np.where(strange, 1.0, mean / np.where(strange, 1.0, monitor))
+    return np.where(believed, mean / np.where(believed, monitor, 1.0), 1.0)
+
+
+def correct_frames(
+    raw: npt.NDArray[Any],
+    dark: npt.NDArray[Any] | None,
+    flat: npt.NDArray[Any] | None,
+    gain: Floats | None,
+) -> tuple[Reals, npt.NDArray[np.bool_] | None]:
+    """Subtract dark, divide by flat and normalise, frame by frame.
+
+    Parameters
+    ----------
+    raw : (n, H, W)
+        Counts.
+    dark, flat : (H, W), (n, H, W) or None
+        What falls below zero without dark becomes zero.
+    gain : (n,) float64 or None
+        Factor for every frame.
+
+    Returns
+    -------
+    frames : (n, H, W) float32, or float64 where float32 cannot hold the counts
+    usable : the shape of ``dark`` or ``flat``, bool, or None
+        False where these are no numbers to correct with. None if all are.
+    """
+    real: Reals = raw.astype(np.float64 if raw.dtype.itemsize > 4 else np.float32)
+    usable = None
+    if dark is not None:
+        usable = np.isfinite(dark)
+        np.maximum(real - np.where(usable, dark, 0).astype(real.dtype), 0, out=real)
+    if flat is not None:
+        good = np.isfinite(flat) & (flat > 0)
+        factor = np.divide(1.0, flat, out=np.zeros(flat.shape), where=good)
+        real *= factor.astype(real.dtype)
+        usable = good if usable is None else usable & good
+    if gain is not None:
+        real *= gain[:, None, None].astype(real.dtype)
+    return real, None if usable is None or usable.all() else usable
 
 
 def read_bounds(value: Any) -> tuple[int, int | None] | None:
@@ -172,12 +270,12 @@ def read_bounds(value: Any) -> tuple[int, int | None] | None:
     if np.ndim(value) == 0:
         return (int(value), None)
     first, last = value
-    return (first, last)
+    return (int(first), None if last is None else int(last))
 
 
-def read_edges(padding: Any) -> list[tuple[int, int]]:
+def read_edges(padding: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     """Turn (top, bottom, left, right), or one number for all, into pad widths."""
     if padding is None:
-        return [(0, 0), (0, 0)]
+        return ((0, 0), (0, 0))
     top, bottom, left, right = np.broadcast_to(padding, 4).tolist()
-    return [(top, bottom), (left, right)]
+    return ((int(top), int(bottom)), (int(left), int(right)))

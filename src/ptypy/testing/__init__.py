@@ -5,9 +5,25 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__: list[str] = []
+__all__: list[str] = [
+    "DectrisSender",
+    "FolderWriter",
+    "PlainSender",
+    "ScanContract",
+    "ScanExample",
+    "SwmrWriter",
+    "pack",
+]
 
-HOMES: dict[str, str] = {}
+HOMES: dict[str, str] = {
+    "DectrisSender": "_live_senders",
+    "FolderWriter": "_live_writers",
+    "PlainSender": "_live_senders",
+    "ScanContract": "_scan_contract",
+    "ScanExample": "_scan_example",
+    "SwmrWriter": "_live_writers",
+    "pack": "_live_senders",
+}
 """The private module of this package that each name comes from."""
 
 

@@ -1,0 +1,288 @@
+"""What all loaders of HDF5 files share: the hooks of `PtyScan`, given names of files and keys."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ptypy.core.data import PtyScan
+from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.experiment._hdf5_files import Hdf5Files
+from ptypy.experiment._hdf5_layout import correct_frames, read_edges
+from ptypy.experiment._hdf5_parameters import faults_of, plain_paths
+from ptypy.experiment._hdf5_read import Window
+from ptypy.io import open_h5
+from ptypy.utils.parameters import Param, Placeholder
+from ptypy.utils.verbose import logger
+
+__all__ = ["Hdf5Scan", "photons_like_electrons"]
+
+ELECTRON_REST_ENERGY = 510.99895069
+"""Mass of an electron times the speed of light squared [keV] (CODATA 2022)."""
+
+MARGIN = 2
+"""Read this much more than the region that was asked for, which is rounded to pixels [px]."""
+
+
+class Hdf5Scan(PtyScan):
+    """Reads frames, positions, masks and corrections whose datasets are named."""
+
+    def _validate(self, p: Param) -> None:
+        plain_paths(p)
+        faults: list[Fault] = []
+        for check in (super()._validate, self._see_sources):
+            try:
+                check(p)
+            except ParameterError as error:
+                if not error.faults:
+                    raise
+                known = {fault.path for fault in faults}
+                faults += [fault for fault in error.faults if fault.path not in known]
+        if faults:
+            raise ParameterError(faults)
+
+    def _see_sources(self, p: Param) -> None:
+        """Refuse parameters that no file can be read with."""
+        faults = faults_of(p, has_motors=self._reads_positions(p))
+        if faults:
+            raise ParameterError(faults)
+
+    def _reads_positions(self, p: Param) -> bool:
+        """Say whether positions come from the files that parameters name."""
+        if p.positions_theory is not None:
+            return False
+        # A subclass with a hook of its own may call this one, or have no use for motors.
+        return not self._has_own_positions or p.positions.get("file") is not None
+
+    @property
+    def _has_own_positions(self) -> bool:
+        return type(self).load_positions is not Hdf5Scan.load_positions
+
+    def _where(self) -> Param:
+        """Give names of files and datasets, as the parameters of `Hdf5Loader` do."""
+        return self.info
+
+    def _open(self, path: str) -> AbstractContextManager[Any]:
+        """Open a file for reading."""
+        return open_h5(path)
+
+    @cached_property
+    def _files(self) -> Hdf5Files:
+        has_motors = self._reads_positions(self.info)
+        return Hdf5Files(self._where(), self._open, has_motors=has_motors)
+
+    def load_positions(self) -> npt.NDArray[np.float64] | None:
+        """Pair motor readings with frames and choose the frames to use.
+
+        Returns
+        -------
+        (N, 2) float64
+            Positions (y, x) = (slow, fast) [m]. None if ``positions_theory`` is given.
+
+        Raises
+        ------
+        DataError, FormatError
+            With everything in the files that is missing or does not fit.
+        """
+        self._files.survey()
+        if self._files.has_motors:
+            return self._files.positions[self._files.frame_numbers]
+        there = len(self._files.frame_numbers)
+        if self.num_frames is not None and self.num_frames > there:
+            raise DataError(
+                f"there are {self.num_frames} positions (`positions_theory`, `num_frames`) for "
+                f"{there} frames"
+            )
+        return None
+
+    def load_weight(self) -> npt.NDArray[np.bool_] | None:
+        """Read the mask, True where a pixel may be trusted; None if there is none for all."""
+        files, where = self._files, self._files.where
+        if files.has_each("mask") or (not files.has("mask") and where.padding is None):
+            return None
+        mask = np.ones(files.frame_shape, dtype=bool)
+        if files.has("mask"):
+            mask = (files.field("mask") != 0) ^ bool(where.mask.get("invert", False))
+        return np.pad(mask, read_edges(where.padding))
+
+    def load_common(self) -> dict[str, Any]:
+        """Read what all frames share: dark, flat, beam monitor, and which frames are used."""
+        files = self._files
+        common = {"frame_numbers": files.frame_numbers, **self._load_shared()}
+        if files.gain is not None:
+            common["gain"] = files.gain[files.frame_numbers]
+        return common
+
+    def _load_shared(self) -> dict[str, Any]:
+        """Read dark and flat, and what is recorded of the geometry."""
+        files = self._files
+        for name, value in files.recorded().items():
+            self._take(name, value)
+        common = {}
+        for name in ("darkfield", "flatfield"):
+            if files.has(name) and not files.is_each(name):
+                common[name] = files.field(name).astype(np.float32)
+        return common
+
+    def _take(self, name: str, value: Any) -> None:
+        """Let what is recorded count; say so if the user gave something else."""
+        asked = self.info[name]
+        given = asked is not None and not isinstance(asked, Placeholder)
+        if given and not np.allclose(asked, value, rtol=1e-4, atol=0):
+            logger.error(
+                "`%s` is given as %s, and the files say %s: that counts", name, asked, value
+            )
+        # Not to `info`: that is what was asked for.
+        self.meta[name] = value
+
+    def post_initialize(self) -> None:
+        """Hand dark and flat to the preparation, which applies them while it cuts the region."""
+        if self.info.get("electron_data"):
+            self.meta.energy = photons_like_electrons(float(self.meta.energy))
+        dark = None if self._corrects_here else self.common.get("darkfield")
+        self.correct_with(
+            dark=self._padded(dark, 0.0), flat=self._padded(self.common.get("flatfield"), 1.0)
+        )
+
+    def load_block(
+        self, indices: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64] | None, npt.NDArray[Any] | None]:
+        """Read many frames at once.
+
+        Parameters
+        ----------
+        indices : (n,) int64
+            Scan points.
+
+        Returns
+        -------
+        frames : (n, rows, columns)
+            As they are stored; dark is corrected here only if a beam monitor is used, or if there
+            is one dark or flat a frame. Zero outside the region that will be cut from them, which
+            is not read.
+        positions : None
+            `load_positions` gave them.
+        weights : (n, rows, columns) bool or None
+            True where a pixel may be trusted, if that differs from frame to frame.
+        """
+        indices = np.asarray(indices)
+        gain = self.common.get("gain")
+        frames, weights = self._read(
+            np.asarray(self.common["frame_numbers"])[indices],
+            None if gain is None else np.asarray(gain)[indices],
+        )
+        return frames, None, weights
+
+    def _read(
+        self, numbers: npt.NDArray[np.int64], gain: npt.NDArray[np.float64] | None
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        """Read frames by their number in the file, and correct what changes between them."""
+        files, window, alone = self._files, self._window, self._window.alone
+        if not self._corrects_here:
+            frames, usable = files.frames(numbers, window), None
+        else:
+            raw = files.frames(numbers, alone)
+            dark, flat = (self._field(name, numbers, alone) for name in ("darkfield", "flatfield"))
+            real, usable = correct_frames(raw, dark, flat, gain)
+            frames = _placed(real, window)
+        if files.has_each("mask"):
+            stored = files.frames(numbers, alone, "mask") != 0
+            mask = stored ^ bool(files.where.mask.get("invert", False))
+            return frames, _placed(mask if usable is None else mask & usable, window)
+        if usable is None:
+            return frames, None
+        weights = _placed(np.broadcast_to(usable, (len(numbers), *usable.shape[-2:])), window)
+        return frames, weights if self.weight2d is None else weights & (self.weight2d > 0)
+
+    @property
+    def _corrects_here(self) -> bool:
+        """Whether frames are corrected here and not by `PtyScan`: each of them differently."""
+        files = self._files
+        each = files.has_each("darkfield") or files.has_each("flatfield")
+        return each or files.has("normalisation")
+
+    def _field(
+        self, name: str, numbers: npt.NDArray[np.int64], window: Window
+    ) -> npt.NDArray[Any] | None:
+        """Give dark or flat for some frames; a flat for all of them is left to `PtyScan`."""
+        if self._files.has_each(name):
+            return self._files.frames(numbers, window, name).astype(np.float64)
+        if name == "flatfield" or name not in self.common:
+            return None
+        return np.asarray(self.common[name])[window.rows, window.columns]
+
+    @property
+    def _window(self) -> Window:
+        """Which part of the stored frames has to be read."""
+        (top, bottom), (left, right) = read_edges(self._files.where.padding)
+        height, width = self._files.frame_shape
+        shape = (height + top + bottom, width + left + right)
+        rows, columns = self._rows_and_columns(shape)
+        return Window(_within(rows, top, height), _within(columns, left, width), shape, (top, left))
+
+    def _rows_and_columns(self, raw: tuple[int, int]) -> tuple[slice, slice]:
+        """Give the part of a raw frame (padded) that will be cut out, or all of it."""
+        info, region = self.info, self.region_in_raw
+        everything = slice(0, raw[0]), slice(0, raw[1])
+        if "correct" in vars(self) or type(self).correct is not PtyScan.correct:
+            return everything
+        if region is not None:
+            top, left, rows, columns = region
+            return slice(top, top + rows), slice(left, left + columns)
+        if info.shape is None or info.center is None or info.auto_center is True:
+            return everything
+        shape = np.broadcast_to(info.shape, 2)
+        middle = np.array(raw) / 2 if isinstance(info.center, str) else info.center
+        first = np.floor(np.broadcast_to(middle, 2)).astype(int) - shape // 2 - MARGIN
+        top, left = first.tolist()
+        bottom, right = (first + shape + 2 * MARGIN).tolist()
+        return slice(top, bottom), slice(left, right)
+
+    def _padded(self, frame: Any, value: float) -> Any:
+        padding = self._files.where.padding
+        if frame is None or padding is None:
+            return frame
+        return np.pad(frame, read_edges(padding), constant_values=value)
+
+
+def photons_like_electrons(energy: float) -> float:
+    """Give the energy of photons that have the wavelength of electrons.
+
+    The wavelength of electrons is ``h c / sqrt(E (E + 2 m c^2))``, relativity included.
+
+    Parameters
+    ----------
+    energy : float
+        Kinetic energy of the electrons [keV]: 300 for 300 kV.
+
+    Returns
+    -------
+    float
+        Photon energy [keV].
+
+    Examples
+    --------
+    >>> from ptypy.utils.units import wavelength
+    >>> round(wavelength(photons_like_electrons(300.0)) * 1e12, 4)
+    1.9687
+    """
+    return float(np.sqrt(energy * (energy + 2 * ELECTRON_REST_ENERGY)))
+
+
+def _within(part: slice, place: int, size: int) -> slice:
+    """Give those of a stored frame's ``size`` rows or columns that lie in a part of the raw one."""
+    first = min(max(part.start - place, 0), size)
+    return slice(first, max(min(part.stop - place, size), first))
+
+
+def _placed(part: npt.NDArray[Any], window: Window) -> npt.NDArray[Any]:
+    """Put what was read where it belongs in frames that are zero elsewhere."""
+    if window.fills:
+        return part
+    frames = np.zeros((len(part), *window.shape), dtype=part.dtype)
+    frames[:, *window.target] = part
+    return frames

@@ -1,0 +1,124 @@
+"""Which counts no detector counts: what all loaders take for invalid, and where that is said.
+
+- A **negative integer** marks a pixel that did not count (gaps, dead pixels). Negative *floats* are
+  left alone: they are what is left of noise where a dark frame was subtracted before.
+- The **largest value of an unsigned integer**, 2^n - 1, marks a pixel that did not count, or one
+  that counted all its type can hold.
+- Counts from a **saturation limit** on, of any type, where the user or the file names one. A limit
+  that the user names counts alone; ``inf`` lets even 2^n - 1 pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["invalid_counts", "saturation_limit", "trusted_counts"]
+
+Bools = npt.NDArray[np.bool_]
+Part = tuple[slice, slice]
+
+
+def saturation_limit(
+    dtype: npt.DTypeLike, asked: float | None = None, recorded: float | None = None
+) -> float | None:
+    """Give the counts from which on a pixel is not trusted; None if there are none.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Type of the counts as they are stored.
+    asked : float, optional
+        What the user names; this counts alone.
+    recorded : float, optional
+        What the file names.
+
+    Examples
+    --------
+    >>> saturation_limit("uint16"), saturation_limit("uint16", recorded=6e4)
+    (65535.0, 60000.0)
+    >>> saturation_limit("float32") is None
+    True
+    """
+    if asked is not None:
+        return float(asked)
+    stored = np.dtype(dtype)
+    limits = [] if recorded is None else [float(recorded)]
+    if stored.kind == "u":
+        limits.append(float(np.iinfo(stored).max))
+    return min(limits, default=None)
+
+
+def invalid_counts(frames: npt.NDArray[Any], limit: float | None) -> Bools:
+    """Mark counts that no detector counts: negative integers, and those from a limit on.
+
+    Parameters
+    ----------
+    frames : ndarray
+        Counts as they are stored, before anything is subtracted.
+    limit : float or None
+        See `saturation_limit`.
+
+    Returns
+    -------
+    bool, the shape of ``frames``
+    """
+    bad = np.zeros(frames.shape, dtype=bool)
+    if frames.dtype.kind == "b":
+        return bad
+    if limit is not None:
+        # Compared in double precision: float16 could not hold the limit.
+        np.greater_equal(frames, np.float64(limit), out=bad)
+    return bad | (frames < 0) if frames.dtype.kind == "i" else bad
+
+
+def trusted_counts(
+    frames: npt.NDArray[Any],
+    limit: float | None,
+    *,
+    weight: npt.NDArray[Any] | None = None,
+    part: Part | None = None,
+) -> Bools | None:
+    """Give the masks of frames of which some hold invalid counts.
+
+    Parameters
+    ----------
+    frames : (n, H, W)
+        Counts as they are stored.
+    limit : float or None
+        See `saturation_limit`.
+    weight : (H, W), optional
+        Mask of all frames, positive where a pixel is trusted. Pixels it does not trust need no
+        mask of their own.
+    part : (rows, columns), optional
+        Slices of that part of the frames that will be used; the rest is not looked at.
+
+    Returns
+    -------
+    (n, H, W) bool or None
+        True where a pixel may be trusted, ``weight`` included. None if it tells all there is.
+    """
+    rows, columns = (slice(None), slice(None)) if part is None else part
+    seen = frames[:, rows, columns]
+    kind = frames.dtype.kind
+    # Most blocks have no such count: the extremes tell at the price of one look, without a copy.
+    too_high = limit is not None and seen.size > 0 and kind != "b" and _largest(seen) >= limit
+    too_low = kind == "i" and seen.size > 0 and seen.min() < 0
+    if not too_high and not too_low:
+        return None
+    bad = invalid_counts(seen, limit)
+    if weight is not None:
+        bad &= weight[rows, columns] > 0
+    if not bad.any():
+        return None
+    shared = np.ones(frames.shape[1:], dtype=bool) if weight is None else weight > 0
+    trusted = np.repeat(shared[None], len(frames), axis=0)
+    trusted[:, rows, columns] &= ~bad
+    return trusted
+
+
+def _largest(frames: npt.NDArray[Any]) -> float:
+    """Give the largest value; what is no number does not count."""
+    return float(np.fmax.reduce(frames, axis=None) if frames.dtype.kind == "f" else frames.max())

@@ -1,0 +1,184 @@
+"""Arrays of a script, or of another program's file, become a scan without a class for them."""
+
+import bz2
+import io
+
+import h5py
+import numpy as np
+import pytest
+
+from ptypy.core.data import PtydScan
+from ptypy.errors import DataError, ParameterError
+from ptypy.experiment.array_scan import ArrayScan
+from ptypy.io.h5rw import h5read
+from ptypy.testing import ScanContract, ScanExample
+from ptypy.utils.units import m2keV, wavelength
+
+N, H, W = 10, 16, 20
+GEOMETRY = {"energy": 8.0, "distance": 1.5, "psize": 75e-6}
+
+
+def counts():
+    return np.random.default_rng(9).poisson(25, (N, H, W)).astype(np.uint16)
+
+
+def positions():
+    return np.random.default_rng(10).uniform(-1e-6, 1e-6, (N, 2))
+
+
+def good():
+    mask = np.ones((H, W), bool)
+    mask[6, 11] = False
+    return mask
+
+
+class TestArrays(ScanContract):
+    def make_example(self, folder):
+        given = {"frames": counts(), "positions": positions(), "mask": good()}
+        return ScanExample(ArrayScan, given | GEOMETRY, **given)
+
+
+class TestMasksForEveryFrame(ScanContract):
+    """Frames on a raster, each with a mask, zero frequency in the corner, amplitudes."""
+
+    def make_example(self, folder):
+        mask = np.repeat(good()[None], N, axis=0)
+        mask[3, 2, 2] = False
+        shifted = np.fft.ifftshift(np.sqrt(counts().astype(float)), axes=(1, 2))
+        given = {
+            "frames": shifted.reshape(2, 5, H, W), "positions": positions().T * 1e6,
+            "mask": np.fft.ifftshift(mask, axes=(1, 2)), "multiplier": 1e-6,
+            "zero_frequency": "corner", "amplitudes": True,
+        }  # fmt: skip
+        return ScanExample(
+            ArrayScan,
+            given | GEOMETRY,
+            frames=counts().astype(float),
+            positions=positions(),
+            mask=mask,
+        )
+
+
+class TestHdf5(ScanContract):
+    """The layout of PtyLab, with its geometry."""
+
+    def make_example(self, folder):
+        with h5py.File(folder / "scan.hdf5", "w") as file:
+            file["ptychogram"], file["encoder"] = counts(), positions()
+            file["wavelength"], file["zo"], file["dxd"] = wavelength(6.0), 0.05, 20e-6
+        return ScanExample(
+            ArrayScan,
+            {"file": str(folder / "scan.hdf5"), "file_layout": "ptylab"},
+            frames=counts(),
+            positions=positions(),
+            geometry={"energy": 6.0, "distance": 0.05, "psize": 20e-6},
+            files=[folder / "scan.hdf5"],
+        )
+
+
+class TestTike(ScanContract):
+    """Compressed .npz, frames in the corner, positions in pixels of the object."""
+
+    def make_example(self, folder):
+        pixel = wavelength(8.0) * 1.5 / (np.array((H, W)) * 75e-6)
+        data = np.fft.ifftshift(counts(), axes=(1, 2))[None]
+        np.savez_compressed(folder / "scan.npz", data=data, scan=(positions() / pixel)[None])
+        return ScanExample(
+            ArrayScan,
+            {"file": str(folder / "scan.npz"), "file_layout": "tike", **GEOMETRY},
+            frames=counts(),
+            positions=positions(),
+            files=[folder / "scan.npz"],
+        )
+
+
+class TestMatlab(ScanContract):
+    """Frames along the last axis, in a .mat file of the older kind."""
+
+    def make_example(self, folder):
+        import scipy.io
+
+        held = {"dp": counts().transpose(1, 2, 0), "pos": positions()}
+        scipy.io.savemat(folder / "scan.mat", held)
+        names = {"frames": "dp", "positions": "pos", "frames_last": True}
+        return ScanExample(
+            ArrayScan,
+            {"file": str(folder / "scan.mat"), **names, **GEOMETRY},
+            frames=counts(),
+            positions=positions(),
+            files=[folder / "scan.mat"],
+        )
+
+
+def test_both_kinds_of_mat_files_give_the_axes_of_matlab(tmp_path):
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+        file["dp"] = counts().transpose(1, 2, 0).T
+    names = {"file": str(tmp_path / "new.mat"), "frames": "dp", "frames_last": True}
+    scan = ArrayScan(positions=positions(), **names, **GEOMETRY)
+    found = [entry["data"] for entry in scan.auto(20)["iterable"]]
+    np.testing.assert_array_equal(found, counts())
+
+
+def test_frames_given_as_an_array_are_not_saved_twice(tmp_path):
+    path = tmp_path / "a.ptyd"
+    scan = ArrayScan(
+        frames=counts(), positions=positions(), save="append", dfile=str(path), **GEOMETRY
+    )
+    while scan.auto(5) != scan.EOS:
+        pass
+    assert h5read(str(path), "info")["info"]["frames"] is None
+    assert len(PtydScan(dfile=str(path)).auto(100)["iterable"]) == N
+
+
+def test_positions_in_pixels_need_the_geometry():
+    scan = ArrayScan(frames=counts(), positions=positions(), position_unit="px", energy=8.0)
+    with pytest.raises(ParameterError) as raised:
+        scan.auto(1)
+    assert "distance" in str(raised.value)
+    assert "psize" in str(raised.value)
+
+
+def test_frames_that_will_be_transposed_exchange_the_pixel_sizes_of_positions_too():
+    points = np.ones((N, 2))
+    both = {"frames": counts(), "positions": points, "position_unit": "px", **GEOMETRY}
+    upright, turned = (
+        ArrayScan(**both, orientation=k).auto(20)["chunk"].positions[0] for k in (0, 4)
+    )
+    np.testing.assert_allclose(upright, turned[::-1])
+    assert upright[0] == pytest.approx(wavelength(8.0) * 1.5 / (H * 75e-6))
+
+
+def test_names_without_a_file_and_missing_arrays_are_all_named():
+    with pytest.raises(ParameterError) as raised:
+        ArrayScan(frames="data", positons=positions())
+    text = str(raised.value)
+    assert "did you mean `positions`" in text
+    assert "`file` is not given" in text
+
+
+def test_a_name_that_the_file_does_not_hold_is_listed_against_those_it_holds(tmp_path):
+    np.savez(tmp_path / "a.npz", data=counts(), scan=positions())
+    where = {"file": str(tmp_path / "a.npz"), "positions": "scan"}
+    with pytest.raises(DataError, match=r"a\.npz: has no dataset 'frames'; it holds data, scan"):
+        ArrayScan(frames="frames", **where, **GEOMETRY).auto(1)
+
+
+def test_frames_and_positions_of_different_number_are_refused():
+    with pytest.raises(DataError, match="10 frames, but 9 positions; `num_frames=9`"):
+        ArrayScan(frames=counts(), positions=positions()[:9], **GEOMETRY).auto(1)
+
+
+@pytest.mark.real
+def test_the_siemens_star_is_read_from_the_file_of_tike(shared_data, tmp_path):
+    packed = (shared_data / "siemens-star-small.npz.bz2").read_bytes()
+    with np.load(io.BytesIO(bz2.decompress(packed))) as held:
+        np.savez(tmp_path / "star.npz", data=held["data"][:, :8], scan=held["scan"][:, :8])
+        first, places = held["data"][0, 0], held["scan"][0, :8]
+    scan = ArrayScan(
+        file=str(tmp_path / "star.npz"), file_layout="tike", energy=8.8, distance=2.0, psize=75e-6
+    )
+    package = scan.auto(8)
+    frame = package["iterable"][0]["data"]
+    np.testing.assert_array_equal(frame, np.fft.fftshift(first))
+    pixel = m2keV(1.0) / 8.8 * 2.0 / (128 * 75e-6)
+    np.testing.assert_allclose(package["chunk"].positions, places * pixel, rtol=1e-6)

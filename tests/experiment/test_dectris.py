@@ -1,0 +1,188 @@
+"""Dectris master files: frames in order, bad and saturated pixels untrusted, geometry read."""
+
+import h5py
+import numpy as np
+import pytest
+
+from ptypy.errors import DataError, FormatError
+from ptypy.experiment.dectris import DectrisScan
+from ptypy.testing import ScanContract, ScanExample
+
+N, H, W = 10, 16, 20
+
+
+def counts():
+    return np.random.default_rng(5).poisson(50, (N, H, W)).astype(np.uint32)
+
+
+def positions():
+    return np.random.default_rng(6).uniform(-1e-6, 1e-6, (N, 2))
+
+
+def write_master(folder, frames, mask, **more):
+    """Three data files of up to four frames, and a master that links to them."""
+    import hdf5plugin
+
+    names = []
+    with h5py.File(folder / "scan_master.h5", "w") as master:
+        for k in range(0, len(frames), 4):
+            name = f"scan_data_{k // 4 + 1:06d}"
+            names.append(f"{name}.h5")
+            with h5py.File(folder / f"{name}.h5", "w") as part:
+                part.create_dataset(
+                    "entry/data/data", data=frames[k : k + 4], chunks=(1, *frames.shape[1:]),
+                    **hdf5plugin.Bitshuffle(),
+                )  # fmt: skip
+            key = f"entry/data/data_{k // 4 + 1:06d}"
+            master[key] = h5py.ExternalLink(f"{name}.h5", "entry/data/data")
+        detector = master.create_group("entry/instrument/detector")
+        numbers = {
+            "x_pixel_size": (50e-6, "m"), "y_pixel_size": (75e-6, "m"),
+            "detector_distance": (1200.0, "mm"), "beam_center_x": (9.0, "pixel"),
+            "beam_center_y": (7.0, "pixel"), "bit_depth_image": (32, ""),
+            "detectorSpecific/photon_energy": (8050.0, "eV"),
+            "detectorSpecific/countrate_correction_count_cutoff": (5000, ""),
+        } | more  # fmt: skip
+        for name, (value, unit) in numbers.items():
+            detector[name] = value
+            if unit:
+                detector[name].attrs["units"] = unit
+        detector["detectorSpecific/pixel_mask"] = mask
+    np.save(folder / "positions.npy", positions())
+    return ["scan_master.h5", "positions.npy", *names]
+
+
+def parameters(folder, **more):
+    where = {"file": str(folder / "positions.npy")}
+    return {"file": str(folder / "scan_master.h5"), "positions": where} | more
+
+
+class TestLinkedFiles(ScanContract):
+    def make_example(self, folder):
+        frames, trusted = counts(), np.ones((N, H, W), bool)
+        bits = np.zeros((H, W), np.uint32)
+        bits[4], bits[8, 3], bits[8, 4] = 1, 2, 16  # a gap, a dead pixel, a noisy one
+        frames[:, 4] = 2**32 - 1
+        trusted[:, bits > 0] = False
+        frames[2, 10, 10], trusted[2, 10, 10] = 5000, False
+        frames[7, 11, 2], trusted[7, 11, 2] = 2**32 - 1, False
+        names = write_master(folder, frames, bits)
+        return ScanExample(
+            DectrisScan,
+            parameters(folder),
+            frames=frames,
+            positions=positions(),
+            mask=trusted,
+            geometry={"energy": 8.05, "distance": 1.2, "psize": (75e-6, 50e-6)},
+            files=[folder / name for name in names],
+        )
+
+    def test_the_beam_centre_has_its_row_from_y_and_its_column_from_x(self, example):
+        scan = DectrisScan(example.parameters, shape=8)
+        assert scan.auto(1) != scan.EOS
+        assert scan.region_in_raw == (3, 5, 8, 8)
+
+    def test_a_number_in_the_script_wins_over_the_header(self, example):
+        scan = DectrisScan(example.parameters, energy=9.0)
+        common = scan.auto(1)["common"]
+        assert (common.energy, common.distance) == (9.0, 1.2)
+
+
+class TestFourAxes(ScanContract):
+    """The newer layout: one dataset (image, channel, y, x), here a virtual one."""
+
+    def make_example(self, folder):
+        frames = np.stack([counts() // 2, counts()], axis=1)
+        layout = h5py.VirtualLayout((N, 2, H, W), np.uint32)
+        for k in range(2):
+            with h5py.File(folder / f"part{k}.h5", "w") as part:
+                part["images"] = frames[5 * k : 5 * k + 5]
+            layout[5 * k : 5 * k + 5] = h5py.VirtualSource(f"part{k}.h5", "images", (5, 2, H, W))
+        bad = np.zeros((2, H, W), np.uint32)
+        bad[1, 3, 3] = 2
+        with h5py.File(folder / "scan_master.h5", "w") as master:
+            master.create_virtual_dataset("entry/data/data", layout)
+            master["entry/instrument/beam/incident_wavelength"] = 1.5
+            master["entry/instrument/beam/incident_wavelength"].attrs["units"] = "angstrom"
+            detector = master.create_group("entry/instrument/detector")
+            detector["distance"], detector["pixel_mask"] = 2.0, bad
+            detector["x_pixel_size"] = detector["y_pixel_size"] = 75e-6
+        np.save(folder / "positions.npy", positions())
+        names = ("scan_master.h5", "part0.h5", "part1.h5")
+        return ScanExample(
+            DectrisScan,
+            parameters(folder, channel=1),
+            frames=counts(),
+            mask=bad[1] == 0,
+            geometry={"energy": 8.265613, "distance": 2.0, "psize": 75e-6},
+            files=[folder / name for name in names],
+        )
+
+    def test_one_of_several_channels_has_to_be_chosen(self, example):
+        with pytest.raises(DataError, match="2 channels"):
+            DectrisScan(example.parameters, channel=None).auto(1)
+
+
+def test_a_master_that_lacks_a_link_says_which(tmp_path):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    with h5py.File(tmp_path / "scan_master.h5", "r+") as master:
+        del master["entry/data/data_000002"]
+    with pytest.raises(FormatError, match="no data_000002"):
+        DectrisScan(parameters(tmp_path)).auto(1)
+
+
+def test_a_flat_field_is_applied_only_if_asked_and_only_once(tmp_path):
+    flat = np.full((H, W), 2.0, np.float32)
+    flat[3, 3] = 0
+    write_master(tmp_path, counts(), np.zeros((H, W)), **{"detectorSpecific/flatfield": (flat, "")})
+    whole = {"center": (8, 10)}
+    for way, factor in ((None, 1.0), ("multiply", 2.0), ("divide", 0.5)):
+        scan = DectrisScan(parameters(tmp_path, recorded_flatfield=way, **whole))
+        entry = scan.auto(1)["iterable"][0]
+        assert entry["mask"][3, 3] == (way is None)
+        expected = counts()[0] * factor
+        np.testing.assert_allclose(entry["data"][entry["mask"]], expected[entry["mask"]])
+    with h5py.File(tmp_path / "scan_master.h5", "r+") as master:
+        master["entry/instrument/detector/flatfield_correction_applied"] = 1
+    with pytest.raises(DataError, match="has not applied"):
+        DectrisScan(parameters(tmp_path, recorded_flatfield="divide")).auto(1)
+
+
+def test_fewer_frames_than_planned_are_announced(tmp_path, caplog):
+    more = {"detectorSpecific/nimages": (1, ""), "detectorSpecific/ntrigger": (12, "")}
+    write_master(tmp_path, counts(), np.zeros((H, W)), **more)
+    DectrisScan(parameters(tmp_path)).auto(1)
+    assert "10 frames were recorded; the detector was set to 12" in caplog.text
+
+
+def test_a_centre_outside_the_frame_is_not_believed(tmp_path, caplog):
+    write_master(tmp_path, counts(), np.zeros((H, W)), beam_center_x=(900.0, "pixel"))
+    scan = DectrisScan(parameters(tmp_path, shape=8))
+    scan.auto(1)
+    assert scan.region_in_raw == (4, 6, 8, 8)
+    assert "outside the frame" in caplog.text
+
+
+def test_another_hdf5_file_is_not_taken_for_a_master(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["frames"] = counts()
+    with pytest.raises(FormatError, match="no frames in /entry/data"):
+        DectrisScan(parameters(tmp_path, file=str(tmp_path / "other.h5"))).auto(1)
+
+
+@pytest.mark.real
+class TestRealArina(ScanContract):
+    """A real file of an electron detector: no distance, no centre, 300 kV."""
+
+    @pytest.fixture
+    def example(self, shared_data):
+        raster = {"raster": {"shape": (4, 4), "step": 1e-10}}
+        return ScanExample(
+            DectrisScan,
+            {
+                "file": str(shared_data / "formats" / "test_00_master.h5"),
+                "positions": raster,
+                "distance": 0.5,
+            },
+            geometry={"energy": 300.0, "psize": 1e-4},
+        )
