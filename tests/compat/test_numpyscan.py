@@ -169,7 +169,8 @@ def test_a_class_without_declarations_prints_what_the_specification_prints():
     for line in PRINTED.strip().splitlines():
         name, options = re.fullmatch(r"\[(\w+)\] (.*)", line).groups()
         wanted[name] = [option.partition(" = ")[::2] for option in options.split(" | ")]
-    assert list(printed) == list(wanted)
+    assert list(printed)[: len(wanted)] == list(wanted)
+    assert list(printed)[len(wanted) :] == ["propagation", "compression", "resume", "timeout"]
     for name, options in wanted.items():
         assert list(printed[name]) == [option for option, _ in options], name
         for option, value in options:

@@ -1,5 +1,7 @@
 """The specification's scenarios 1 and 2: from raw data, and later from the saved file."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,7 @@ def test_the_class_of_the_tutorial_is_found_by_every_name_a_script_may_use(
 ):
     # Other tests register a class of this name, which would be meant first.
     monkeypatch.delitem(PTYSCANS, "NumpyScan", raising=False)
+    gc.collect()
 
     @defaults_tree.parse_doc("scandata.numpyscan")
     class NumpyScan(PtyScan):

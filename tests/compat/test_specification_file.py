@@ -128,6 +128,17 @@ def test_a_scan_that_goes_on_is_not_over_before_the_frames_it_announced(tmp_path
     assert scan.auto(100) == scan.EOS
 
 
+def test_frames_beyond_the_number_that_a_file_announces_are_left_out_with_a_loud_word(
+    tmp_path, caplog
+):
+    path = by_hand(tmp_path / "scan.ptyd", GEOMETRY | {"num_frames": 6})
+    np.testing.assert_array_equal(run(path).counts, FRAMES[:6])
+    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "4 more" in told
+    assert "num_frames=10" in told
+    np.testing.assert_array_equal(run(path, num_frames=10).counts, FRAMES)
+
+
 @pytest.mark.parametrize(
     ("weights", "trusted"),
     [

@@ -6,8 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
+import ptypy
 from ptypy.core import Ptycho
 from ptypy.core.data import PtydScan, PtyScan, register
+from ptypy.errors import ParameterError, PtypyError
 from ptypy.io import ptyd
 from ptypy.utils import Param
 
@@ -121,6 +123,73 @@ def test_label_experiment_and_version_can_be_read_off_the_saved_file(folder):
         assert file["info/experimentID"].asstr()[()] == "mx1234"
 
 
+@pytest.mark.parametrize("asked", [{}, {"version": 0.1}, {"version": None}])
+def test_frames_say_which_ptypy_prepared_them_unless_the_user_gave_a_version(folder, asked):
+    path = folder / "scan.ptyd"
+    scan = prepare(folder, dfile=str(path), save="append", **asked)
+    assert scan.meta.version == ptypy.__version__
+    with h5py.File(path) as file:
+        assert file["meta/version"].asstr()[()] == ptypy.__version__
+        assert np.allclose(file["info/version"][()], 0.1) or asked.get("version", 0) is None
+
+
+@pytest.mark.parametrize("written", [0.1, 3, "0.8.1.dev6f61b9d9", "None"])
+def test_whatever_version_a_file_says_it_is_read(folder, written):
+    path = folder / "scan.ptyd"
+    prepare(folder, dfile=str(path), save="append")
+    with h5py.File(path, "a") as file:
+        del file["meta/version"]
+        file["meta/version"] = written
+    scan = PtydScan(dfile=str(path))
+    assert len(scan.next_chunk(10).data) == 10
+    if written != "None":
+        assert scan.meta.version == written
+
+
+def test_prepared_frames_that_are_prepared_again_say_who_did_it_last(folder):
+    first, second = str(folder / "a.ptyd"), str(folder / "b.ptyd")
+    prepare(folder, dfile=first, save="append", version=7.5)
+    scan = PtydScan(source=first, dfile=second, save="append", rebin=2)
+    while scan.auto(4) != scan.EOS:
+        pass
+    with h5py.File(second) as file:
+        assert file["meta/version"].asstr()[()] == ptypy.__version__
+
+
+# ------------------------------------------------------------------------ propagation
+
+
+def test_who_asks_for_the_near_field_finds_it_in_the_package_and_in_the_file(folder):
+    path = folder / "scan.ptyd"
+    scan = prepare(folder, dfile=str(path), save="append", propagation="nearfield")
+    assert scan.meta.propagation == "nearfield"
+    with h5py.File(path) as file:
+        assert file["meta/propagation"].asstr()[()] == "nearfield"
+    assert PtydScan(dfile=str(path)).next_chunk(3).meta.propagation == "nearfield"
+
+
+@pytest.mark.parametrize("where", ["info", "meta"])
+def test_a_class_that_finds_the_propagation_in_its_files_says_so_in_a_hook(folder, where):
+    class Found(SpecifiedFolderScan):
+        def load_common(self):
+            getattr(self, where).propagation = "nearfield"
+            return {}
+
+    scan = Found({"folder": str(folder), **GEOMETRY})
+    assert scan.auto(2)["common"].propagation == "nearfield"
+
+
+def test_the_propagation_reaches_the_model(folder):
+    assert run(folder, propagation="farfield").geometry.propagation == "farfield"
+    with pytest.raises(PtypyError, match="nearfield"):
+        run(folder, propagation="nearfield")
+
+
+def test_a_propagation_that_there_is_not_is_refused(folder):
+    with pytest.raises(ParameterError, match=r"'farfield', 'nearfield'"):
+        open_scan(folder, propagation="midfield")
+
+
 def test_a_run_labels_its_frames_by_the_scan_unless_told_otherwise(folder):
     for asked, label in (({}, "mine"), ({"label": "other"}, "other")):
         run(folder, dfile=str(folder / "scan.ptyd"), save="append", **asked)
@@ -215,20 +284,35 @@ def test_energy_distance_and_pixel_size_decide_how_long_a_pixel_of_the_object_is
 
 
 NUMBERS = [
-    ("energy", 8.5, [np.float32(8.5), np.float64(8.5), np.array(8.5)]),
-    ("energy", 8, [np.int64(8), np.uint8(8)]),
-    ("distance", 2.5, [np.float16(2.5), np.array(2.5)]),
+    ("energy", 8.5, [np.float32(8.5), np.float64(8.5), np.array(8.5), np.array([8.5])]),
+    ("energy", 8, [np.int64(8), np.uint8(8), np.array([[8]])]),
+    ("distance", 2.5, [np.float16(2.5), np.array(2.5), np.array([2.5])]),
     ("psize", 2.0**-14, [np.float32(2.0**-14), np.array(2.0**-14), np.array([2.0**-14])]),
     ("psize", (2.0**-14, 2.0**-13), [[2.0**-14, 2.0**-13], np.array([2.0**-14, 2.0**-13])]),
+    ("psize", (2.0**-14, 2.0**-13), [(np.array(2.0**-14), np.array([2.0**-13]))]),
     ("shape", 8, [np.int32(8), np.array(8), np.array([8])]),
     ("shape", (6, 10), [[6, 10], (np.int64(6), np.int64(10)), np.array([6, 10])]),
+    ("shape", (6, 10), [[np.array(6), np.array([10])], np.array([6.0, 10.0])]),
+    ("shape", None, ["None", "none"]),
     ("center", (5, 9.0), [[5, 9.0], (np.int16(5), np.float32(9)), np.array([5.0, 9.0])]),
-    ("center", 7, [np.int64(7), np.array(7), (7, 7)]),
-    ("rebin", 2, [np.int64(2), np.uint8(2)]),
+    ("center", (5, 9.0), [(np.array(5), np.array([9.0]))]),
+    ("center", 7, [np.int64(7), np.array(7), (7, 7), np.array([7])]),
+    ("center", None, ["None"]),
+    ("rebin", 2, [np.int64(2), np.uint8(2), np.array(2), np.array([2])]),
+    ("rebin", None, ["None", "none", np.str_("None")]),
     ("orientation", 5, [np.int64(5), np.array([True, False, True]), np.array([1, 0, 1])]),
-    ("num_frames", 6, [np.int64(6), np.array(6)]),
-    ("min_frames", 3, [np.int64(3), np.array(3)]),
-    ("auto_center", True, [np.True_]),
+    ("orientation", 5, [np.array(5), np.array([5]), (np.True_, np.array(False), np.array([1]))]),
+    ("orientation", None, ["None"]),
+    ("num_frames", 6, [np.int64(6), np.array(6), np.array([6])]),
+    ("num_frames", None, ["None"]),
+    ("min_frames", 3, [np.int64(3), np.array(3), np.array([3])]),
+    ("auto_center", True, [np.True_, np.array(True), np.array([True])]),
+    ("auto_center", None, ["None"]),
+    ("add_poisson_noise", True, [np.True_, np.array([True])]),
+    ("timeout", 60.0, [np.float32(60), np.int8(60), np.array([60.0])]),
+    ("load_parallel", None, ["None"]),
+    ("propagation", None, ["None"]),
+    ("save", None, ["None"]),
     ("version", 0.5, [np.float32(0.5), np.array(0.5)]),
 ]
 
