@@ -20,6 +20,12 @@ from scipy import fft
 import ptypy.accelerate as kernels
 
 
+def free_space(shape: tuple[int, int]) -> np.ndarray:
+    """Transfer function of some distance, half a turn at the finest frequencies."""
+    squares = np.add.outer(*[np.fft.fftfreq(n) ** 2 for n in shape])
+    return np.exp(-2j * np.pi * squares).astype(np.complex64)
+
+
 @dataclass
 class Scan:
     """Frames on a jittered grid, a smooth probe, an object of phase alone."""
@@ -75,6 +81,33 @@ class Loop:
         for j, view in enumerate(scan.views()):
             product = scan.probe * view
             new, _ = self.fit(2 * product - scan.waves[j], j)
+            new -= product
+            scan.waves[j] += new
+            float((new.real**2 + new.imag**2).sum())
+
+    def project_and_sum(self) -> None:
+        scan, size = self.scan, self.scan.probe.shape[-1]
+        numerator, power = np.zeros_like(scan.obj), np.zeros(scan.obj.shape, np.float32)
+        light, conjugate = (np.abs(scan.probe) ** 2).sum(axis=0), scan.probe.conj()
+        self.project()
+        for j, (y, x) in enumerate(scan.corners):
+            view = (slice(y, y + size), slice(x, x + size))
+            numerator[view] += (conjugate * scan.waves[j]).sum(axis=0)
+            power[view] += light
+
+    def near_field(self) -> None:
+        scan, transfer = self.scan, free_space(self.scan.mask.shape)
+        for j, view in enumerate(scan.views()):
+            product = scan.probe * view
+            f = fft.fft2(2 * product - scan.waves[j], overwrite_x=True)
+            f *= transfer
+            f = fft.ifft2(f, overwrite_x=True)
+            modulus = self.modulus(f)
+            float((scan.mask * (modulus - self.amplitude[j]) ** 2).sum())
+            f *= np.where(scan.mask, self.amplitude[j] / modulus, np.float32(1))
+            f = fft.fft2(f, overwrite_x=True)
+            f *= transfer.conj()
+            new = fft.ifft2(f, overwrite_x=True)
             new -= product
             scan.waves[j] += new
             float((new.real**2 + new.imag**2).sum())
@@ -137,13 +170,33 @@ class Compiled:
         self.counts = self.transform.pack_measured(counts, mask)
         self.waves = self.transform.pack_waves(scan.waves)
         self.place = (scan.probe, scan.obj, scan.corners)
+        self.near = kernels.Transform(shape, free_space(shape))
+        self.near_amplitude = self.near.pack_measured(np.sqrt(counts), mask)
 
-    def project(self) -> None:
+    def project(self, **sums: np.ndarray) -> None:
         kernels.project(
             self.transform,
             self.waves,
             *self.place,
             self.amplitude,
+            coefficients=(-1.0, 1.0, 2.0),
+            threads=self.threads,
+            **sums,
+        )
+
+    def project_and_sum(self) -> None:
+        scan = self.scan
+        self.project(
+            object_numerator=np.zeros_like(scan.obj),
+            object_denominator=np.zeros(scan.obj.shape, np.float32),
+        )
+
+    def near_field(self) -> None:
+        kernels.project(
+            self.near,
+            self.waves,
+            *self.place,
+            self.near_amplitude,
             coefficients=(-1.0, 1.0, 2.0),
             threads=self.threads,
         )
@@ -181,7 +234,7 @@ class Compiled:
         )
 
 
-TASKS = ("project", "sums", "model_error", "gradient", "epie")
+TASKS = ("project", "project_and_sum", "near_field", "sums", "model_error", "gradient", "epie")
 
 
 def take_turns(works: list[Callable[[], None]], repeats: int) -> list[float]:
@@ -206,14 +259,14 @@ def main() -> None:
     asked = parser.parse_args()
     many = kernels.default_threads()
     print(f"{asked.frames} frames, {asked.modes} mode(s), medians of {asked.repeats}, ms")
-    print(f"{'':>5} {'':<12} {'numpy':>8} {'1 thread':>9} {'ratio':>6} {many:>2} threads  ratio")
+    print(f"{'':>5} {'':<15} {'numpy':>8} {'1 thread':>9} {'ratio':>6} {many:>2} threads  ratio")
     for size in asked.sizes:
         scan = Scan.simulate(asked.frames, size, asked.modes)
         sides = [Loop(scan), Compiled(scan, 1), Compiled(scan, many)]
         for task in TASKS:
             loop, one, all_ = take_turns([getattr(s, task) for s in sides], asked.repeats)
             print(
-                f"{size:>5} {task:<12} {1e3 * loop:8.1f} {1e3 * one:9.2f} {loop / one:6.1f}"
+                f"{size:>5} {task:<15} {1e3 * loop:8.1f} {1e3 * one:9.2f} {loop / one:6.1f}"
                 f" {1e3 * all_:10.2f} {loop / all_:6.1f}",
                 flush=True,
             )

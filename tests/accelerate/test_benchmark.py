@@ -9,4 +9,4 @@ def test_the_benchmark_still_runs():
     small = ["--frames", "4", "--sizes", "24", "--modes", "2", "--repeats", "1"]
     command = [sys.executable, str(SCRIPT), *small]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.count("\n") == 2 + 5
+    assert done.stdout.count("\n") == 2 + 7

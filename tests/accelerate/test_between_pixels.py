@@ -16,13 +16,21 @@ from ptypy.accelerate import (
 from ptypy.errors import DataError
 
 
-@pytest.fixture(params=[1, 3], ids=["one mode", "three modes"])
-def case(request, make_case):
-    made = make_case(shape=(44, 70), modes=request.param)
+def between_pixels(made):
     made.shifts = np.random.default_rng(5).random((len(made.corners), 2))
     made.shifts[0] = 0
     made.obj = made.noise(6, 44 + 10, 70 + 8)  # one pixel more than frames on whole pixels need
     return made
+
+
+@pytest.fixture
+def case(case_of_either_field):
+    return between_pixels(case_of_either_field)
+
+
+@pytest.fixture(params=[1, 3], ids=["one mode", "three modes"])
+def far_field(request, make_case):
+    return between_pixels(make_case(shape=(44, 70), modes=request.param))
 
 
 def shares(shift):
@@ -116,13 +124,14 @@ def test_the_model_is_that_of_the_object_between_its_pixels(case):
         shifts=case.shifts, threads=2,
     )  # fmt: skip
     for j, view in enumerate(views(case)):
-        modulus = np.sqrt((np.abs(case.fourier(case.probe * view)) ** 2).sum(axis=0))
+        modulus = np.sqrt((np.abs(case.forward(case.probe * view)) ** 2).sum(axis=0))
         expected = ((modulus - case.amplitude[j]) ** 2)[case.trusted(j)].sum()
         assert errors[j, 0] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("update_scale", [False, True])
-def test_the_gradient_is_the_slope_of_the_misfit_along_any_line(case, update_scale):
+def test_the_gradient_is_the_slope_of_the_misfit_along_any_line(far_field, update_scale):
+    case = far_field
     # Along the gradient itself: misfit(x + t g) - misfit(x - t g) = 4 t |g|^2 to third order.
     scale = np.linspace(0.8, 1.2, 6)
     gradients = np.zeros_like(case.probe), np.zeros_like(case.obj)
@@ -135,7 +144,7 @@ def test_the_gradient_is_the_slope_of_the_misfit_along_any_line(case, update_sca
     def misfit(probe, obj):
         total = 0.0
         for j, view in enumerate(views(case, obj)):
-            model = (np.abs(case.fourier(probe.astype(complex) * view)) ** 2).sum(axis=0)
+            model = (np.abs(case.forward(probe.astype(complex) * view)) ** 2).sum(axis=0)
             counts = case.counts[j].astype(float)
             weight = 0.5 * case.trusted(j) / (2.0 + counts)
             total += (weight * (scale[j] * model - counts) ** 2).sum()
@@ -153,7 +162,8 @@ def test_the_gradient_is_the_slope_of_the_misfit_along_any_line(case, update_sca
         assert slope == pytest.approx(2 * (np.abs(direction) ** 2).sum(), rel=1e-3)
 
 
-def test_the_expansion_along_a_line_sees_both_objects_between_their_pixels(case):
+def test_the_expansion_along_a_line_sees_both_objects_between_their_pixels(far_field):
+    case = far_field
     step_probe, step_obj = case.noise(8, *case.probe.shape), case.noise(9, *case.obj.shape)
     b0, b1, b2 = line_coefficients(
         case.transform, case.probe, case.obj, step_probe, step_obj, case.corners,
@@ -161,9 +171,9 @@ def test_the_expansion_along_a_line_sees_both_objects_between_their_pixels(case)
     )  # fmt: skip
     expected = np.zeros(3)
     for j, (o, d) in enumerate(zip(views(case), views(case, step_obj), strict=True)):
-        f = case.fourier(case.probe * o)
-        g = case.fourier(case.probe * d + step_probe * o)
-        h = case.fourier(step_probe * d)
+        f = case.forward(case.probe * o)
+        g = case.forward(case.probe * d + step_probe * o)
+        h = case.forward(step_probe * d)
         counts = case.counts[j].astype(float)
         weight = 0.5 * case.trusted(j) / (2.0 + counts)
         a0 = (np.abs(f) ** 2).sum(axis=0) - counts
@@ -184,10 +194,10 @@ def test_a_sweep_moves_all_pixels_that_a_frame_lies_between(case, far, global_no
     p, o = case.probe.astype(complex), case.obj.astype(complex)
     for j in order:
         view = look(case, o, j)
-        f = case.fourier(p * view)
+        f = case.forward(p * view)
         modulus = np.sqrt((np.abs(f) ** 2).sum(axis=0))
         fitted = f * np.where(case.trusted(j), case.amplitude[j] / modulus, 1)
-        d = case.inverse_fourier(fitted) - p * view
+        d = case.adjoint(fitted) - p * view
         probe_peak = (np.abs(p) ** 2).sum(axis=0).max()
         object_peak = (np.abs(o if global_norm else view) ** 2).max()
         give(case, o, j, 0.7 * (p.conj() * d).sum(axis=0) / probe_peak)

@@ -5,6 +5,11 @@ from ptypy.accelerate import epie_sweep
 from ptypy.errors import DataError
 
 
+@pytest.fixture
+def case(case_of_either_field):
+    return case_of_either_field
+
+
 def run(case, order, **options):
     probe, obj = case.probe.copy(), case.obj.copy()
     errors = epie_sweep(
@@ -51,7 +56,7 @@ def test_frames_that_are_not_visited_change_nothing_and_have_no_error(case):
 
 
 def test_the_true_probe_and_object_are_a_fixed_point(case, far):
-    models = [case.fourier(case.probe * case.obj[view]) for view in case.views]
+    models = [case.forward(case.probe * case.obj[view]) for view in case.views]
     amplitude = np.sqrt((np.abs(np.stack(models)) ** 2).sum(axis=1))
     case.packed_amplitude = case.transform.pack_measured(amplitude, case.mask)
     probe, obj, errors = run(case, range(6))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,18 @@ pytestmark = pytest.mark.slow
 SMALL = """
 import json
 import numpy as np
-from ptypy.accelerate import Transform, model_error
+from ptypy.accelerate import Transform, missing_kernels, model_error, watch_compiling
 from ptypy.accelerate import _model, _pack
 from ptypy.accelerate._compile import LANES
 from ptypy.accelerate._stages import FORWARD, GATHER, INVERSE, SCATTER, stage
 
-transform = Transform((12, 20))
-random = np.random.default_rng(0)
-probe = (random.random((2, 12, 20)) + 1j).astype(np.complex64)
-dark = transform.pack_measured(np.zeros((2, 12, 20)), np.ones((12, 20), bool))
-sums = model_error(transform, probe, probe[0], np.zeros((2, 2), int), dark)
+missing, said = missing_kernels(), []
+with watch_compiling(lambda: said.append("compiling")) as watch:
+    transform = Transform((12, 20))
+    random = np.random.default_rng(0)
+    probe = (random.random((2, 12, 20)) + 1j).astype(np.complex64)
+    dark = transform.pack_measured(np.zeros((2, 12, 20)), np.ones((12, 20), bool))
+    sums = model_error(transform, probe, probe[0], np.zeros((2, 2), int), dark)
 np.testing.assert_allclose(sums[:, 0], (abs(probe * probe[0]) ** 2).sum(), rtol=1e-5)
 
 kernels = [_model.model_range, _pack.pack_frames, _pack.split_planes, _pack.split_strips]
@@ -35,11 +38,15 @@ print(json.dumps({
     "lanes": LANES,
     "compiled": sum(sum(k.stats.cache_misses.values()) for k in kernels)
         + sum(not f._compiled.cache_hits for f in functions),
+    "missing": missing,
+    "missing_now": missing_kernels(),
+    "said": said,
+    "seconds": watch.seconds,
 }))
 """
 
 
-def start(folder: Path, package: Path | None = None, **environment: str) -> dict[str, int]:
+def start(folder: Path, package: Path | None = None, **environment: str) -> dict[str, Any]:
     """Run the small calculation in a process of its own; say what it had to compile."""
     variables = {**os.environ, "NUMBA_CACHE_DIR": str(folder), **environment}
     if package is not None:
@@ -49,9 +56,17 @@ def start(folder: Path, package: Path | None = None, **environment: str) -> dict
     return dict(json.loads(done.stdout))
 
 
-def test_the_second_process_compiles_nothing(tmp_path):
-    assert start(tmp_path)["compiled"] > 0
-    assert start(tmp_path)["compiled"] == 0
+def test_the_second_process_compiles_nothing_and_both_say_so(tmp_path):
+    first, second = start(tmp_path), start(tmp_path)
+    assert first["compiled"] > 0
+    assert second["compiled"] == 0
+    assert (first["said"], second["said"]) == (["compiling"], [])
+    assert first["seconds"] > 0
+    assert second["seconds"] == 0
+    used = {"model_range", "pack_frames", "_gather"}
+    assert used <= set(first["missing"])
+    assert not used & {*first["missing_now"], *second["missing"], *second["missing_now"]}
+    assert "epie_frames" in second["missing"]
 
 
 def test_processes_that_start_together_do_not_mix_up_their_code(tmp_path):

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from ptypy.accelerate import model_error, object_sums, probe_sums
+from ptypy.accelerate import model_error, object_sums, probe_sums, project
 from ptypy.errors import DataError
+
+
+@pytest.fixture
+def case(case_of_either_field):
+    return case_of_either_field
 
 
 def test_object_sums_put_every_frame_where_it_lies(case, far):
@@ -15,6 +20,45 @@ def test_object_sums_put_every_frame_where_it_lies(case, far):
     object_sums(case.transform, case.packed_waves, case.probe, case.corners, numerator, denominator)
     assert far(numerator, expected) < 1e-6
     assert far(denominator, power) < 1e-6
+
+
+def project_with_sums(case, *sums, **options):
+    """Project and sum up while at it; give what is otherwise summed up afterwards, too."""
+    place = (case.probe, case.obj, case.corners)
+    arguments = {"coefficients": (-0.9, 1.0, 1.9), "threads": 2, **options}
+    waves, apart = case.packed_waves.copy(), case.packed_waves.copy()
+    project(
+        case.transform, waves, *place, case.packed_amplitude, object_numerator=sums[0],
+        object_denominator=sums[1], **arguments,
+    )  # fmt: skip
+    project(case.transform, apart, *place, case.packed_amplitude, **arguments)
+    after = np.zeros_like(case.obj), np.zeros(case.obj.shape, np.float32)
+    shifts = arguments.get("shifts")
+    object_sums(case.transform, apart, case.probe, case.corners, *after, shifts=shifts)
+    return waves, apart, after
+
+
+@pytest.mark.parametrize("bound", [None, 0.5])
+@pytest.mark.parametrize("between", [False, True], ids=["on pixels", "between pixels"])
+def test_sums_within_a_projection_are_those_after_it(case, far, bound, between):
+    case.obj = case.noise(6, 44 + 10, 70 + 8)
+    shifts = np.random.default_rng(5).random((6, 2)) if between else None
+    sums = case.noise(1, *case.obj.shape), np.ones(case.obj.shape, np.float32)
+    before = [a.copy() for a in sums]
+    waves, apart, after = project_with_sums(case, *sums, power_bound=bound, shifts=shifts)
+    assert far(waves, apart) < 1e-6
+    assert far(sums[0], before[0] + after[0]) < 1e-6
+    assert far(sums[1], before[1] + after[1]) < 1e-6
+
+
+def test_half_of_the_sums_is_refused_before_a_wave_moves(case):
+    waves = case.packed_waves.copy()
+    with pytest.raises(DataError, match="object_denominator"):
+        project(
+            case.transform, waves, case.probe, case.obj, case.corners, case.packed_amplitude,
+            coefficients=(-0.9, 1.0, 1.9), object_numerator=np.zeros_like(case.obj),
+        )  # fmt: skip
+    assert np.array_equal(waves, case.packed_waves)
 
 
 def test_probe_sums_take_from_every_frame_its_view_of_the_object(case, far):
@@ -82,7 +126,7 @@ def test_the_model_is_compared_on_trusted_pixels_alone(case):
     sums = model_error(case.transform, case.probe, case.obj, case.corners, case.packed_amplitude)
     expected = []
     for j, view in enumerate(case.views):
-        model = (np.abs(case.fourier(case.probe * case.obj[view])) ** 2).sum(axis=0)
+        model = (np.abs(case.forward(case.probe * case.obj[view])) ** 2).sum(axis=0)
         model, counts = model[case.mask[j]], case.counts[j].astype(float)[case.mask[j]]
         distance = (np.sqrt(model) - np.sqrt(counts)) ** 2
         misfit = (model - counts) ** 2 / (counts + 1)

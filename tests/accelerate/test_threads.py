@@ -19,6 +19,11 @@ from ptypy.accelerate import (
 from ptypy.errors import ParameterError
 
 
+@pytest.fixture
+def case(case_of_either_field):
+    return case_of_either_field
+
+
 def run_everything(case, threads):
     """Every kernel that shares frames between threads, and all that it changes."""
     place = (case.probe, case.obj, case.corners)
@@ -28,12 +33,30 @@ def run_everything(case, threads):
     options = {"coefficients": (-0.9, 1.0, 1.9), "threads": threads}
     errors = project(case.transform, waves, *place, case.packed_amplitude, **options)
     bounded = case.packed_waves.copy()
-    project(case.transform, bounded, *place, case.packed_amplitude, power_bound=0.3, **options)
+    fused = [np.zeros_like(case.obj), np.zeros(case.obj.shape, np.float32)]
+    project(
+        case.transform,
+        bounded,
+        *place,
+        case.packed_amplitude,
+        power_bound=0.3,
+        object_numerator=fused[0],
+        object_denominator=fused[1],
+        **options,
+    )
     sums = [np.zeros_like(case.obj), np.zeros(case.obj.shape, np.float32)]
     object_sums(case.transform, waves, case.probe, case.corners, *sums, threads=threads)
     more = [np.zeros_like(case.probe), np.zeros(case.shape, np.float32)]
     probe_sums(case.transform, waves, case.obj, case.corners, *more, threads=threads)
-    slopes, scale = [np.zeros_like(case.probe), np.zeros_like(case.obj)], np.ones(len(waves))
+    models = model_error(case.transform, *place, case.packed_amplitude, threads=threads)
+    result = [fresh, waves, bounded, errors[:, ::2], *fused, *sums, *more, models]
+    return result if case.transfer is not None else result + run_likelihood(case, threads)
+
+
+def run_likelihood(case, threads):
+    """The kernels of maximum likelihood, and all that they change."""
+    place = (case.probe, case.obj, case.corners)
+    slopes, scale = [np.zeros_like(case.probe), np.zeros_like(case.obj)], np.ones(len(case.corners))
     misfits = likelihood_gradient(
         case.transform,
         *place,
@@ -52,9 +75,7 @@ def run_everything(case, threads):
         case.packed_counts,
         threads=threads,
     )
-    models = model_error(case.transform, *place, case.packed_amplitude, threads=threads)
-    changed = [fresh, waves, bounded, errors[:, ::2], *sums, *more, *slopes, scale, misfits]
-    return [*changed, line, models]
+    return [*slopes, scale, misfits, line]
 
 
 @pytest.mark.parametrize("threads", [2, 3, 20])

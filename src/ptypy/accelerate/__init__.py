@@ -10,6 +10,8 @@ Layouts are those of `Transform`; probes, objects and gradients are plain comple
 
 from __future__ import annotations
 
+from ptypy.accelerate._compile import missing_kernels
+from ptypy.accelerate._compiling import Stopwatch, watch_compiling
 from ptypy.accelerate._epie import epie_sweep
 from ptypy.accelerate._likelihood import likelihood_gradient, line_coefficients
 from ptypy.accelerate._model import model_error
@@ -19,14 +21,17 @@ from ptypy.accelerate._threads import default_threads
 from ptypy.accelerate._transform import Transform
 
 __all__ = [
+    "Stopwatch",
     "Transform",
     "default_threads",
     "epie_sweep",
     "initial_waves",
     "likelihood_gradient",
     "line_coefficients",
+    "missing_kernels",
     "model_error",
     "object_sums",
     "probe_sums",
     "project",
+    "watch_compiling",
 ]

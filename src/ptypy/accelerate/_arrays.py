@@ -164,7 +164,9 @@ class Planes:
         if pairs is not obj:
             obj[...] = pairs
 
-    def add_to(self, target: npt.NDArray[Any], first: int = 0, top: int = 0) -> None:
+    def add_to(
+        self, target: npt.NDArray[Any], first: int = 0, top: int = 0, factor: float = 1.0
+    ) -> None:
         """Add to rows ``top`` ... of an array: planes to a complex one, one plane to a real one."""
         rows = target[top : top + self.shape[0]]
         whole = rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)
@@ -172,7 +174,7 @@ class Planes:
         for part in range(parts):
             source = self.address + (first + part) * self.plane
             address = whole.ctypes.data + VALUE * part
-            add_planes(source, self.row, *self.shape, parts, address)
+            add_planes(source, self.row, *self.shape, float(factor), address, parts)
         if whole is not rows:
             rows[...] = whole
 

@@ -26,7 +26,7 @@ from numba.core.ccallback import CFunc
 from numba.core.registry import cpu_target
 from numba.core.typing import signature
 
-__all__ = ["LANES", "CFunction", "kernel"]
+__all__ = ["LANES", "CFunction", "kernel", "missing_kernels"]
 
 _TARGET = str(cpu_target.target_context.codegen().magic_tuple())
 """What numba compiles for: platform, processor, its features. Part of the store's key."""
@@ -45,6 +45,9 @@ def _stamp_room() -> tuple[float, int]:
 
 _ROOM = _stamp_room()
 
+_kernels: list[Any] = []
+_functions: list[CFunction] = []
+
 
 def _name_for_target(function: Callable[..., Any], name: str | None = None) -> None:
     """Give the function a name of its own in the store, for this processor alone."""
@@ -62,15 +65,37 @@ def _depend_on_room(cache: Any) -> None:
         store._source_stamp = _ROOM
 
 
+def _is_stored(cache: Any) -> bool:
+    """Say whether the store has code of a function that is not stale.
+
+    The attributes are numba's own and may move; then it seems to have none.
+    """
+    read = getattr(getattr(cache, "_cache_file", None), "_load_index", None)
+    return read is not None and bool(read())
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function on its first call, to run without the interpreter lock."""
     _name_for_target(function)
     try:
         compiled = numba.njit(cache=True, **_OPTIONS)(function)
+        _depend_on_room(compiled._cache)
     except RuntimeError:  # no folder to keep the code in: compile anew in every process
-        return numba.njit(**_OPTIONS)(function)
-    _depend_on_room(compiled._cache)
+        compiled = numba.njit(**_OPTIONS)(function)
+    _kernels.append(compiled)
     return compiled
+
+
+def missing_kernels() -> list[str]:
+    """Name the kernels that would have to be compiled before they can be used.
+
+    They are neither compiled in this process nor kept on disk for this processor. A calculation
+    needs some of them only (those of its engine, the stages of its size of frame), so that a
+    few may be missing for ever; `watch_compiling` tells of those that are needed.
+    """
+    missing = [k.py_func for k in _kernels if not k.signatures and not _is_stored(k._cache)]
+    missing += [f.function for f in _functions if not f.is_ready()]
+    return sorted(function.__qualname__.rpartition("_")[0] for function in missing)
 
 
 class CFunction:
@@ -91,9 +116,10 @@ class CFunction:
         self, function: Callable[..., Any], arguments: int, name: str | None = None
     ) -> None:
         _name_for_target(function, name)
-        self._function = function
+        self.function = function
         self._arguments = arguments
         self._compiled: Any = None
+        _functions.append(self)
 
     @property
     def address(self) -> int:
@@ -102,16 +128,25 @@ class CFunction:
             self._compiled = self._compile()
         return int(self._compiled.address)
 
-    def _compile(self) -> Any:
+    def is_ready(self) -> bool:
+        """Say whether the address can be had without compiling."""
+        return self._compiled is not None or _is_stored(self._prepare()._cache)
+
+    def _prepare(self) -> Any:
+        """Give what numba compiles, with its place in the store if there is one."""
         types = signature(numba.void, *[numba.intp] * self._arguments)
-        compiled: Any = CFunc(
-            self._function, (types.args, types.return_type), locals={}, options=dict(_OPTIONS)
+        prepared: Any = CFunc(
+            self.function, (types.args, types.return_type), locals={}, options=dict(_OPTIONS)
         )
         try:
-            compiled.enable_caching()
+            prepared.enable_caching()
         except RuntimeError:
             pass
         else:
-            _depend_on_room(compiled._cache)
+            _depend_on_room(prepared._cache)
+        return prepared
+
+    def _compile(self) -> Any:
+        compiled = self._prepare()
         compiled.compile()
         return compiled

@@ -7,16 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.accelerate._arrays import (
-    Planes,
-    Strips,
     check_array,
     check_measured,
-    check_probe_and_object,
 )
 from ptypy.accelerate._buffers import lend
 from ptypy.accelerate._compile import LANES, kernel
+from ptypy.accelerate._detector import measured_at
 from ptypy.accelerate._frame import (
-    BLOCKS,
     HEIGHT,
     STRIP_BYTES,
     STRIPS,
@@ -39,8 +36,9 @@ from ptypy.accelerate._lanes import (
     store,
     total,
 )
-from ptypy.accelerate._modulus import fit_rows
-from ptypy.accelerate._patch import Places, give_back, patch_size, view_of
+from ptypy.accelerate._modulus import fit_frame
+from ptypy.accelerate._patch import give_back, patch_size, view_of
+from ptypy.accelerate._scene import Scene
 from ptypy.accelerate._transform import Transform
 from ptypy.errors import DataError
 
@@ -96,14 +94,16 @@ def update_views(
     object_step: float,
     probe_step: float,
     keep: float,
+    scale: float,
 ) -> tuple[float, float]:
     """Move object and probe; give sum |d|^2 and the largest |P|^2 there is now.
 
-    ``obj`` becomes ``keep`` times what it was plus its move.
+    ``frame`` is what `fit_frame` left. The probe, and so d, is packed times ``scale``. ``obj``
+    becomes ``keep`` times what it was plus its move.
     """
     height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     step, mode_bytes = peek(spec + STRIP_BYTES), strips * height * ROW
-    inverse_size = spread(1.0 / (height * peek(spec + WIDTH)))
+    bare = spread(scale * scale)
     for_object, for_probe, keeps = spread(object_step), spread(probe_step), spread(keep)
     largest, change = spread(0.0), 0.0
     for s in range(strips):
@@ -118,8 +118,7 @@ def update_views(
                 t = frame + m * frame_bytes + s * step + i * ROW
                 p = probe + m * mode_bytes + (s * height + i) * ROW
                 pre, pim = load(p), load(p + VECTOR)
-                dre = load(t) * inverse_size - (ore * pre - oim * pim)
-                dim = load(t + VECTOR) * inverse_size - (ore * pim + oim * pre)
+                dre, dim = load(t) * bare, load(t + VECTOR) * bare
                 squares = squares + dre * dre + dim * dim
                 move_re = move_re + (pre * dre + pim * dim)
                 move_im = move_im + (pre * dim - pim * dre)
@@ -138,19 +137,20 @@ def update_views(
 @kernel
 def epie_frames(
     spec: int,
-    order: int,
-    count: int,
     modes: int,
     probe: int,
     obj: int,
     row: int,
     plane: int,
-    object_rows: int,
     corners: int,
     shifts: int,
+    order: int,
+    count: int,
+    object_rows: int,
     amplitude: int,
     object_step: float,
     probe_step: float,
+    scale: float,
     peaks: int,
     probe_peak: float,
     frame: int,
@@ -159,8 +159,7 @@ def epie_frames(
     errors: int,
 ) -> None:
     """Visit frames in order; ``peaks`` is one float64 a row of the object, or 0: local norm."""
-    height, width = peek(spec + HEIGHT), peek(spec + WIDTH)
-    strips, blocks = peek(spec + STRIPS), peek(spec + BLOCKS)
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     frame_bytes = strips * peek(spec + STRIP_BYTES)
     tile = frame + modes * frame_bytes
     zero(frame, modes * frame_bytes)
@@ -172,8 +171,8 @@ def epie_frames(
         for m in range(modes):
             p = probe + m * strips * height * ROW
             product_columns(spec, frame + m * frame_bytes, p, o, step, part)
-        measured = amplitude + j * blocks * width * VECTOR
-        put64(errors + 24 * j, fit_rows(spec, frame, frame_bytes, tile, modes, measured))
+        measured = measured_at(spec, amplitude, j, 0)
+        put64(errors + 24 * j, fit_frame(spec, frame, frame_bytes, tile, modes, measured))
         if peaks != 0:
             object_peak = largest_of(peaks, object_rows)
         elif probe_step != 0.0:
@@ -192,11 +191,12 @@ def epie_frames(
             object_step / probe_peak if probe_peak > 0.0 else 0.0,
             probe_step / object_peak if object_peak > 0.0 else 0.0,
             1.0 if shifts == 0 else 0.0,
+            scale,
         )
         if shifts != 0:
             corner = obj + corner_place(corners, j, row)
             give_back(height, strips, 2, shifts, j, o, step, corner, row, plane)
-        put64(errors + 24 * j + 16, change)
+        put64(errors + 24 * j + 16, change / (height * peek(spec + WIDTH) * scale * scale))
         if peaks != 0:
             top = peek(corners + 16 * j)
             last = min(top + height + 1, object_rows)
@@ -219,8 +219,7 @@ def epie_sweep(
 ) -> npt.NDArray[np.float64]:
     """Visit frames one after the other and move object and probe at each, in place.
 
-    With d_m = M(P_m O) - P_m O, M replacing the amplitudes of the Fourier transform by the
-    measured ones,
+    With d_m = M(P_m O) - P_m O, M being that of `project`,
 
         O   <- O   + object_step sum_m conj(P_m) d_m / max sum_m |P_m|^2
         P_m <- P_m + probe_step  conj(O) d_m         / max |O|^2
@@ -230,15 +229,8 @@ def epie_sweep(
     Parameters
     ----------
     transform : Transform
-    probe : (M, H, W) complex64
-        Illumination, times the geometry's ``pre_phase``. Overwritten if ``update_probe``.
-    obj : (Ho, Wo) complex64
-        Transmission of the object. Overwritten.
-    corners : (N, 2) int
-        Row and column of the object's pixel under each frame's upper left pixel.
-    shifts : (N, 2) float64, optional
-        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
-        its corner; views are interpolated linearly. All on whole pixels if not given.
+    probe, obj, corners, shifts
+        As for `initial_waves`. The object is overwritten, the probe if ``update_probe``.
     amplitude : packed measured frames
         Square roots of the counts; see `Transform.pack_measured`.
     order : (K,) int
@@ -265,34 +257,27 @@ def epie_sweep(
     ----------
     Maiden and Rodenburg, Ultramicroscopy 109 (2009) 1256.
     """
-    check_probe_and_object(transform, probe, obj)
+    scene = Scene.of(transform, probe, obj, corners, shifts)
     check_array("obj", obj, (None, None), np.complex64, writeable=True)
     check_array("probe", probe, (None, *transform.shape), np.complex64, writeable=update_probe)
-    places = Places.of(transform, corners, shifts, obj.shape)
-    check_measured("amplitude", transform, amplitude, len(corners))
-    order = _check_order(order, len(corners))
-    planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
-    errors = np.full((len(corners), 3), np.nan)
+    check_measured("amplitude", transform, amplitude, scene.frames)
+    order = _check_order(order, scene.frames)
+    errors = np.full((scene.frames, 3), np.nan)
     power = float((probe.real**2 + probe.imag**2).sum(0).max()) * transform.scale**2
     valid = np.zeros(LANES, np.float32)
     valid[: (transform.shape[1] - 1) % LANES + 1] = 1
     peaks = np.zeros(len(obj)) if object_norm_is_global and update_probe else None
-    size = len(probe) * transform.scratch_size(1)
+    size = scene.modes * transform.scratch_size(1)
     with lend(1, size + patch_size(transform, 2)) as scratch:
         epie_frames(
-            transform.spec.ctypes.data,
+            *scene.arguments,
             order.ctypes.data,
             len(order),
-            len(probe),
-            strips.address,
-            planes.address,
-            planes.row,
-            planes.plane,
             len(obj),
-            *places.addresses,
             amplitude.ctypes.data,
             float(object_step),
             float(probe_step) if update_probe else 0.0,
+            transform.scale,
             0 if peaks is None else peaks.ctypes.data,
             power,
             scratch[0].ctypes.data,
@@ -300,9 +285,9 @@ def epie_sweep(
             valid.ctypes.data,
             errors.ctypes.data,
         )
-    planes.write_to(obj)
+    scene.planes.write_to(obj)
     if update_probe:
-        strips.write_to(probe, 1.0 / transform.scale)
+        scene.strips.write_to(probe, 1.0 / transform.scale)
     return errors
 
 

@@ -2,7 +2,8 @@
 
 Inside a kernel a frame is strips in scratch memory (see ``_stages``). All arguments are
 addresses and steps [bytes], or counts. Probes are packed times `Transform.scale`, so that the
-bare forward transform of probe times object is orthonormal.
+bare forward transform of probe times object is orthonormal. How a frame goes on from
+transformed columns to the detector is in ``_detector``.
 """
 
 # ruff: noqa: PLR0917 - compiled functions take no keywords
@@ -30,11 +31,14 @@ __all__ = [
     "GATHER_AT",
     "HEIGHT",
     "INVERSE_AT",
+    "PIECES",
+    "PIECE_ROWS",
     "PLAN_X",
     "PLAN_Y",
     "SCATTER_AT",
     "STRIPS",
     "STRIP_BYTES",
+    "TRANSFER",
     "WIDTH",
     "add_product_columns",
     "corner_place",
@@ -49,6 +53,7 @@ __all__ = [
 # Places in `Transform.spec`, [bytes].
 HEIGHT, WIDTH, STRIPS, BLOCKS, STRIP_BYTES, BLOCK_BYTES = range(0, 48, 8)
 PLAN_Y, PLAN_X, FORWARD_AT, INVERSE_AT, GATHER_AT, SCATTER_AT = range(48, 96, 8)
+PIECES, PIECE_ROWS, TRANSFER = range(96, 120, 8)
 
 
 @kernel

@@ -6,22 +6,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.accelerate._arrays import (
-    Planes,
-    Strips,
-    check_measured,
-    check_probe_and_object,
-)
+from ptypy.accelerate._arrays import check_measured
 from ptypy.accelerate._buffers import lend
 from ptypy.accelerate._compile import kernel
+from ptypy.accelerate._detector import arrive, measured_at, take_piece
 from ptypy.accelerate._frame import (
-    BLOCK_BYTES,
-    BLOCKS,
     HEIGHT,
+    PIECE_ROWS,
+    PIECES,
     STRIP_BYTES,
     STRIPS,
-    WIDTH,
-    gather_rows,
     product_columns,
     sum_intensity,
     zero,
@@ -38,7 +32,8 @@ from ptypy.accelerate._lanes import (
     spread,
     total,
 )
-from ptypy.accelerate._patch import Places, patch_size, view_of
+from ptypy.accelerate._patch import patch_size, view_of
+from ptypy.accelerate._scene import Scene
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 
@@ -47,12 +42,12 @@ __all__ = ["model_error"]
 
 @kernel
 def compare_rows(
-    tile: int, width: int, modes: int, tile_bytes: int, amplitude: int
+    tile: int, rows: int, modes: int, tile_bytes: int, amplitude: int
 ) -> tuple[float, float, float]:
-    """Give the three sums of `model_error` for one row block."""
+    """Give the three sums of `model_error` for one piece."""
     nothing, one = spread(0.0), spread(1.0)
     distances, misfits, counts = nothing, nothing, nothing
-    for i in range(width):
+    for i in range(rows):
         measured = load(amplitude + i * VECTOR)
         intensity = sum_intensity(tile + i * ROW, modes, tile_bytes)
         count = keep_trusted(measured, measured * measured, nothing)
@@ -82,8 +77,7 @@ def model_range(
     errors: int,
 ) -> None:
     """Compare model and measurement of frames ``first`` to ``last``."""
-    height, width = peek(spec + HEIGHT), peek(spec + WIDTH)
-    strips, blocks = peek(spec + STRIPS), peek(spec + BLOCKS)
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     frame_bytes = strips * peek(spec + STRIP_BYTES)
     tile = frame + modes * frame_bytes
     zero(frame, modes * frame_bytes)
@@ -92,11 +86,12 @@ def model_range(
         for m in range(modes):
             p = probe + m * strips * height * ROW
             product_columns(spec, frame + m * frame_bytes, p, o, step, part)
+        arrive(spec, frame, frame_bytes, modes, tile)
         sums = (0.0, 0.0, 0.0)
-        for block in range(blocks):
-            gather_rows(spec, frame, frame_bytes, modes, block, tile)
-            measured = amplitude + (j * blocks + block) * width * VECTOR
-            more = compare_rows(tile, width, modes, peek(spec + BLOCK_BYTES), measured)
+        for k in range(peek(spec + PIECES)):
+            at, size = take_piece(spec, frame, frame_bytes, modes, k, tile)
+            measured = measured_at(spec, amplitude, j, k)
+            more = compare_rows(at, peek(spec + PIECE_ROWS), modes, size, measured)
             sums = (sums[0] + more[0], sums[1] + more[1], sums[2] + more[2])
         put64(errors + 24 * j, sums[0])
         put64(errors + 24 * j + 8, sums[1])
@@ -113,24 +108,17 @@ def model_error(
     shifts: npt.NDArray[np.float64] | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Compare the model f = F(P O) of every frame with the measurement, I counts a pixel.
+    """Compare the model f = A(P O) of every frame with the measurement, I counts a pixel.
+
+    A is the transform.
 
     Parameters
     ----------
     transform : Transform
-    probe : (M, H, W) complex64
-        Illumination, times the geometry's ``pre_phase``.
-    obj : (Ho, Wo) complex64
-        Transmission of the object.
-    corners : (N, 2) int
-        Row and column of the object's pixel under each frame's upper left pixel.
-    shifts : (N, 2) float64, optional
-        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
-        its corner; views are interpolated linearly. All on whole pixels if not given.
+    probe, obj, corners, shifts, threads
+        As for `initial_waves`.
     amplitude : packed measured frames
         sqrt(I); see `Transform.pack_measured`.
-    threads : int, optional
-        See `default_threads`.
 
     Returns
     -------
@@ -143,31 +131,23 @@ def model_error(
     DataError
         If shapes or types do not fit, or a frame reaches beyond the object.
     """
-    check_probe_and_object(transform, probe, obj)
-    places = Places.of(transform, corners, shifts, obj.shape)
-    check_measured("amplitude", transform, amplitude, len(corners))
-    planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
-    errors = np.zeros((len(corners), 3))
-    parts = count_threads(threads, len(corners))
-    size = len(probe) * transform.scratch_size(1)
+    scene = Scene.of(transform, probe, obj, corners, shifts)
+    check_measured("amplitude", transform, amplitude, scene.frames)
+    errors = np.zeros((scene.frames, 3))
+    parts = count_threads(threads, scene.frames)
+    size = scene.modes * transform.scratch_size(1)
     with lend(parts, size + patch_size(transform, 2)) as scratch:
 
         def work(part: int, first: int, last: int) -> None:
             model_range(
                 first,
                 last,
-                transform.spec.ctypes.data,
-                len(probe),
-                strips.address,
-                planes.address,
-                planes.row,
-                planes.plane,
-                *places.addresses,
+                *scene.arguments,
                 amplitude.ctypes.data,
                 scratch[part].ctypes.data,
                 scratch[part][size:].ctypes.data,
                 errors.ctypes.data,
             )
 
-        run_ranges(work, len(corners), parts)
+        run_ranges(work, scene.frames, parts)
     return errors

@@ -26,35 +26,36 @@ _PAIR = 2 * VALUE
 @kernel
 def pack_frames(
     frames: int,
-    height: int,
-    width: int,
+    wide: int,
+    long: int,
     values: int,
     mask: int,
     mask_step: int,
-    rows: int,
-    columns: int,
+    across: int,
+    along: int,
     packed: int,
 ) -> None:
-    """Write frames in the transform's order, -1 where they are not to be trusted.
+    """Write frames in the order of the detector plane, -1 where they are not to be trusted.
 
-    ``rows`` and ``columns`` (int64) say which pixel stands at every place of the transform.
+    Pixel (a, b) of ``wide`` times ``long`` lies in lane a % LANES of piece a // LANES, row b;
+    it is taken from place ``across[a] + along[b]`` (int64) of the natural frame.
     """
-    blocks = (height + LANES - 1) // LANES
+    pieces = (wide + LANES - 1) // LANES
     for j in range(frames):
-        frame, trusted = values + VALUE * j * height * width, mask + j * mask_step
-        for block in range(blocks):
-            target = packed + VECTOR * width * (j * blocks + block)
+        frame, trusted = values + VALUE * j * wide * long, mask + j * mask_step
+        for piece in range(pieces):
+            target = packed + VECTOR * long * (j * pieces + piece)
             for lane in range(LANES):
-                y = block * LANES + lane
-                row = peek(rows + 8 * y) * width if y < height else -1
-                for x in range(width):
+                a = piece * LANES + lane
+                start = peek(across + 8 * a) if a < wide else -1
+                for b in range(long):
                     value = -1.0
-                    if row >= 0:
-                        at = row + peek(columns + 8 * x)
+                    if start >= 0:
+                        at = start + peek(along + 8 * b)
                         number = get(frame + VALUE * at)
                         if flag(trusted + at) and abs(number) <= 3.0e38:  # NaN compares false
                             value = max(number, 0.0)
-                    put(target + VECTOR * x + VALUE * lane, value)
+                    put(target + VECTOR * b + VALUE * lane, value)
 
 
 @kernel
@@ -81,14 +82,16 @@ def join_planes(planes: int, row: int, plane: int, height: int, width: int, pair
 
 
 @kernel
-def add_planes(plane: int, row: int, height: int, width: int, step: int, target: int) -> None:
-    """Add one plane to every ``step``-th float32 of an array of ``width`` values a row."""
+def add_planes(
+    plane: int, row: int, height: int, width: int, factor: float, target: int, step: int
+) -> None:
+    """Add one plane, times ``factor``, to every ``step``-th float32 of an array."""
     for y in range(height):
         source = plane + y * row
         place = target + y * width * step * VALUE
         for x in range(width):
             at = place + VALUE * step * x
-            put(at, get(at) + get(source + VALUE * x))
+            put(at, get(at) + get(source + VALUE * x) * factor)
 
 
 @kernel

@@ -6,18 +6,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.accelerate._arrays import (
-    Planes,
-    Strips,
-    add_vectors,
-    check_array,
-    check_waves,
-)
+from ptypy.accelerate._arrays import Planes, Strips, add_vectors, check_array, check_waves
 from ptypy.accelerate._buffers import lend
 from ptypy.accelerate._compile import kernel
 from ptypy.accelerate._frame import HEIGHT, STRIPS, corner_place, zero
 from ptypy.accelerate._lanes import AHEAD, ROW, VALUE, VECTOR, fetch, load, peek, store
 from ptypy.accelerate._patch import Places, give_back, patch_row, patch_size, take_view
+from ptypy.accelerate._powers import add_powers
+from ptypy.accelerate._scene import ObjectSums, check_object_sums
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 
@@ -35,20 +31,18 @@ def add_to_object(
     row: int,
     plane: int,
 ) -> None:
-    """Add conj(P) psi and |P|^2 of one strip to three planes."""
+    """Add conj(P) psi of one strip to two planes."""
     for i in range(height):
         p, w, at = probe + i * ROW, wave + i * ROW, sums + i * row
-        re, im, power = load(at), load(at + plane), load(at + 2 * plane)
+        re, im = load(at), load(at + plane)
         for m in range(modes):
             fetch(w + m * mode_bytes + AHEAD)
             fetch(w + m * mode_bytes + AHEAD + VECTOR)
             a, b = load(p + m * mode_bytes), load(p + m * mode_bytes + VECTOR)
             x, y = load(w + m * mode_bytes), load(w + m * mode_bytes + VECTOR)
             re, im = re + (a * x + b * y), im + (a * y - b * x)
-            power = power + a * a + b * b
         store(at, re)
         store(at + plane, im)
-        store(at + 2 * plane, power)
 
 
 @kernel
@@ -57,13 +51,13 @@ def object_range(
     last: int,
     spec: int,
     modes: int,
-    waves: int,
     probe: int,
     corners: int,
     shifts: int,
+    waves: int,
     sums: int,
-    row: int,
     plane: int,
+    row: int,
     patch: int,
 ) -> None:
     """Add conj(P) psi and |P|^2 of frames ``first`` to ``last`` to three planes."""
@@ -75,7 +69,7 @@ def object_range(
         if shifts != 0:
             view, step = patch, patch_row(spec)
             part = height * step
-            zero(patch, 3 * part)
+            zero(patch, 2 * part)
         for s in range(strips):
             start, target = s * height * ROW, view + s * VECTOR
             p, w = probe + start, waves + j * modes * mode_bytes + start
@@ -84,7 +78,9 @@ def object_range(
             else:
                 add_to_object(height, modes, w, p, mode_bytes, target, step, part)
         if shifts != 0:
-            give_back(height, strips, 3, shifts, j, patch, step, corner, row, plane)
+            give_back(height, strips, 2, shifts, j, patch, step, corner, row, plane)
+    there = sums + 2 * plane
+    add_powers(first, last, spec, modes, probe, corners, shifts, there, row, patch)
 
 
 @kernel
@@ -169,18 +165,12 @@ def object_sums(
     ----------
     transform : Transform
     waves : packed waves of N frames and M modes
-    probe : (M, H, W) complex64
-    corners : (N, 2) int
-        Row and column of the object's pixel under each frame's upper left pixel.
-    shifts : (N, 2) float64, optional
-        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
-        its corner; views are interpolated linearly. All on whole pixels if not given.
+    probe, corners, shifts, threads
+        As for `initial_waves`.
     numerator : (Ho, Wo) complex64
         Added to, in place.
     denominator : (Ho, Wo) float32
         Added to, in place.
-    threads : int, optional
-        See `default_threads`.
 
     Raises
     ------
@@ -188,42 +178,31 @@ def object_sums(
         If shapes or types do not fit, or a frame reaches beyond the object.
     """
     check_array("probe", probe, (None, *transform.shape), np.complex64)
-    check_array("numerator", numerator, (None, None), np.complex64, writeable=True)
-    check_array("denominator", denominator, numerator.shape, np.float32, writeable=True)
+    check_object_sums(numerator, denominator, (None, None))
     places = Places.of(transform, corners, shifts, numerator.shape)
     check_waves(transform, waves, len(corners), len(probe))
     strips = Strips(transform, probe, 1.0)
-    height, width = transform.shape[0], numerator.shape[1]
     parts = count_threads(threads, len(corners))
-    spans = places.spans(height, parts)
-    sums: list[Planes] = []
+    sums = ObjectSums(places, transform.shape[0], numerator.shape[1], parts)
+    with lend(parts, patch_size(transform, 2) + sums.size) as scratch:
+        sums.use([buffer[patch_size(transform, 2) :] for buffer in scratch])
 
-    def work(part: int, first: int, last: int) -> None:
-        top = spans[part][0]
-        zero(sums[part].address, sums[part].memory.nbytes)
-        object_range(
-            first,
-            last,
-            transform.spec.ctypes.data,
-            len(probe),
-            waves.ctypes.data,
-            strips.address,
-            *places.addresses,
-            sums[part].address - top * sums[part].row,
-            sums[part].row,
-            sums[part].plane,
-            memory[part][size:].ctypes.data,
-        )
+        def work(part: int, first: int, last: int) -> None:
+            object_range(
+                first,
+                last,
+                transform.spec.ctypes.data,
+                len(probe),
+                strips.address,
+                *places.addresses,
+                waves.ctypes.data,
+                *sums.begin(part),
+                sums.row,
+                scratch[part].ctypes.data,
+            )
 
-    shapes = [(rows, width) for _, rows in spans]
-    size = max(Planes.size(shape, 3) for shape in shapes)
-    with lend(parts, size + patch_size(transform, 3)) as memory:
-        for buffer, shape in zip(memory, shapes, strict=True):
-            sums.append(Planes(shape, buffer[: Planes.size(shape, 3)]))
         run_ranges(work, len(corners), parts)
-        for (top, _), planes in zip(spans, sums, strict=True):
-            planes.add_to(numerator, 0, top)
-            planes.add_to(denominator, 2, top)
+        sums.add_to(numerator, denominator)
 
 
 def probe_sums(
@@ -245,18 +224,12 @@ def probe_sums(
     ----------
     transform : Transform
     waves : packed waves of N frames and M modes
-    obj : (Ho, Wo) complex64
-    corners : (N, 2) int
-        Row and column of the object's pixel under each frame's upper left pixel.
-    shifts : (N, 2) float64, optional
-        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
-        its corner; views are interpolated linearly. All on whole pixels if not given.
+    obj, corners, shifts, threads
+        As for `initial_waves`.
     numerator : (M, H, W) complex64
         Added to, in place.
     denominator : (H, W) float32
         Added to, in place; the same for all modes.
-    threads : int, optional
-        See `default_threads`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The 2-D Fourier transform of one frame, and the layouts that belong to it."""
+"""How one frame gets from the object to the detector, and the layouts that belong to it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ from ptypy.errors import DataError
 
 __all__ = ["Transform"]
 
+_ROUNDING = 1e-5
+
 
 class Transform:
-    """The orthonormal 2-D Fourier transform of frames of one shape.
+    """How the wave behind the object becomes the wave on the detector, for frames of one shape.
+
+    In the far field it is the orthonormal Fourier transform, f = F(psi). In the near field it is
+    f = F^-1[H F(psi)] with a transfer function H, and both planes have the same pixels.
 
     Any shape will do, square or not; shapes whose edges are products of 2, 3, 5 and 7 are
     fast. A transform holds tables only: it may be shared between threads and never changes.
@@ -35,8 +40,10 @@ class Transform:
 
     * *waves*, float32 of shape (N, M, S, H, 2, L): strips of L columns, real and imaginary
       parts apart; S = ceil(W / L). Columns beyond W are zero.
-    * *packed* measured frames, float32 of shape (N, B, W, L): in the order in which the
-      forward transform leaves its result; B = ceil(H / L). Untrusted pixels are negative.
+    * *packed* measured frames, float32: in the order in which the wave arrives in the detector
+      plane. For a far field of shape (N, B, W, L), B = ceil(H / L), frequencies as the
+      transform leaves them; for a near field of shape (N, S, H, L), strips. Untrusted pixels
+      are negative.
 
     L is 16 on processors with AVX-512, else 8.
 
@@ -44,6 +51,15 @@ class Transform:
     ----------
     shape : (int, int)
         Height H and width W of a frame [px].
+    transfer : (H, W) complex, optional
+        Transfer function of a near field, zero frequency at pixel (0, 0) as `numpy.fft` has it;
+        of modulus at most 1. The adjoint of the transform uses its conjugate, which is the
+        inverse where the modulus is 1. A far field if not given.
+
+    Raises
+    ------
+    DataError
+        If a frame has no pixel, or ``transfer`` has another shape, is not finite, or amplifies.
 
     Examples
     --------
@@ -51,9 +67,13 @@ class Transform:
     (48, 80)
     """
 
-    __slots__ = ("_orders", "_plans", "_shape", "_spec", "_tables")
+    __slots__ = ("_factors", "_orders", "_plans", "_shape", "_spec", "_tables", "_transfer")
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        transfer: npt.NDArray[np.complexfloating[Any, Any]] | None = None,
+    ) -> None:
         if len(shape) != 2 or min(shape) < 1:
             raise DataError(f"a frame has a height and a width of at least 1 px, not {shape}")
         height, width = int(shape[0]), int(shape[1])
@@ -62,7 +82,9 @@ class Transform:
         self._plans = [words for words, _, _ in plans]
         self._tables = [tables for _, tables, _ in plans]
         self._orders = [order for _, _, order in plans]
-        strips, blocks = -(-width // LANES), -(-height // LANES)
+        self._transfer = None if transfer is None else _check_transfer(transfer, self._shape)
+        self._factors = None if self._transfer is None else self._order_factors(self._transfer)
+        strips, blocks = self.strips, self.blocks
         self._spec = np.array(
             [
                 height,
@@ -77,22 +99,29 @@ class Transform:
                 INVERSE.address,
                 GATHER.address,
                 SCATTER.address,
+                *self.measured_shape(0)[1:3],
+                0 if self._factors is None else self._factors.ctypes.data,
             ],
             np.int64,
         )
         self._spec.flags.writeable = False
 
     def __repr__(self) -> str:
-        return f"Transform({self._shape})"
+        return f"Transform({self._shape}{'' if self._transfer is None else ', transfer'})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The tables hold addresses of this process: make them anew elsewhere.
-        return Transform, (self._shape,)
+        return Transform, (self._shape, self._transfer)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of a frame [px]."""
         return self._shape
+
+    @property
+    def transfer(self) -> npt.NDArray[np.complex64] | None:
+        """Transfer function of a near field, shape (H, W); None for a far field."""
+        return self._transfer
 
     @property
     def spec(self) -> npt.NDArray[np.int64]:
@@ -111,12 +140,22 @@ class Transform:
 
     @property
     def scale(self) -> float:
-        """Factor that makes one sweep of the bare transform orthonormal."""
+        """Factor that makes one sweep of the bare transform conserve the sum of |psi|^2.
+
+        1 for a near field, whose two sweeps are normalised by its table of factors.
+        """
+        if self._factors is not None:
+            return 1.0
         return float((self._shape[0] * self._shape[1]) ** -0.5)
 
     def scratch_size(self, blocks: int) -> int:
-        """How many float32 a kernel needs for one mode: the frame and ``blocks`` row blocks."""
+        """How many float32 a kernel needs for one mode: the frame, ``blocks`` pieces beside it.
+
+        A near field works on its pieces in place and needs one at most.
+        """
         frame = self.strips * self.blocks * LANES
+        if self._factors is not None:
+            blocks = min(blocks, 1)
         return (frame + blocks * self.strips * LANES) * 2 * LANES
 
     def wave_shape(self, n: int, modes: int) -> tuple[int, ...]:
@@ -125,7 +164,10 @@ class Transform:
 
     def measured_shape(self, n: int) -> tuple[int, ...]:
         """Give the shape of ``n`` packed measured frames."""
-        return (n, self.blocks, self._shape[1], LANES)
+        height, width = self._shape
+        if self._factors is not None:
+            return (n, self.strips, height, LANES)
+        return (n, self.blocks, width, LANES)
 
     def empty_waves(self, n: int, modes: int) -> npt.NDArray[np.float32]:
         """Give room for ``n`` exit waves of ``modes`` modes, all zero."""
@@ -182,13 +224,14 @@ class Transform:
         *,
         threads: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Bring measured frames (counts or amplitudes) into the transform's order.
+        """Bring measured frames (counts or amplitudes) into the order of the detector plane.
 
         Parameters
         ----------
         values : (N, H, W) real
-            Zero frequency at pixel (H // 2, W // 2). Negative values of trusted pixels (a dark
-            image too large) become 0; values that are not finite make their pixel untrusted.
+            In the far field, zero frequency at pixel (H // 2, W // 2). Negative values of
+            trusted pixels (a dark image too large) become 0; values that are not finite make
+            their pixel untrusted.
         mask : (H, W) or (N, H, W) bool
             True where a pixel may be trusted.
         threads : int, optional
@@ -196,7 +239,7 @@ class Transform:
 
         Returns
         -------
-        (N, B, W, L) float32
+        packed measured frames, float32
             Untrusted pixels, and those beyond the frame, are -1.
         """
         values, mask = np.asarray(values), np.asarray(mask)
@@ -215,8 +258,7 @@ class Transform:
         common = mask.ndim == 2
         packed = aligned_zeros(self.measured_shape(len(values)))
         height, width = self._shape
-        rows = (self._orders[0] + height // 2) % height
-        columns = (self._orders[1] + width // 2) % width
+        across, along = self._find_pixels()
 
         def work(_: int, first: int, last: int) -> None:
             step = max(1, 2**22 // (height * width))
@@ -226,18 +268,61 @@ class Transform:
                 trusted = mask[None] if common else mask[start:stop]
                 pack_frames(
                     stop - start,
-                    height,
-                    width,
+                    len(across),
+                    len(along),
                     chunk.ctypes.data,
                     trusted.ctypes.data,
                     0 if common else height * width,
-                    rows.ctypes.data,
-                    columns.ctypes.data,
+                    across.ctypes.data,
+                    along.ctypes.data,
                     packed[start:stop].ctypes.data,
                 )
 
         run_ranges(work, len(values), count_threads(threads, len(values)))
         return packed
+
+    def _find_pixels(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Say which pixels of a frame stand in the detector plane, as offsets [px] to be added.
+
+        Returns
+        -------
+        across, along : int64
+            One offset for each lane of all pieces; one for each row of a piece.
+        """
+        height, width = self._shape
+        if self._factors is not None:
+            return np.arange(width), np.arange(height) * width
+        rows = (self._orders[0] + height // 2) % height
+        return rows * width, (self._orders[1] + width // 2) % width
+
+    def _order_factors(self, transfer: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+        """Give H / (height width) as the transform leaves a frame: row blocks of (W, 2, L)."""
+        height, width = self._shape
+        factors = aligned_zeros((self.blocks, width, 2, LANES))
+        ordered = transfer[np.ix_(*self._orders)] / np.float32(height * width)
+        for block in range(self.blocks):
+            rows = ordered[block * LANES : (block + 1) * LANES].T
+            factors[block, :, 0, : rows.shape[1]] = rows.real
+            factors[block, :, 1, : rows.shape[1]] = rows.imag
+        return factors
+
+
+def _check_transfer(transfer: Any, shape: tuple[int, int]) -> npt.NDArray[np.complex64]:
+    """Give a transfer function as a complex64 array of its own, read only."""
+    given = np.asarray(transfer)
+    if given.shape != shape or given.dtype.kind not in "fc":
+        raise DataError(
+            f"transfer is {given.dtype} of shape {given.shape}; it must be complex of shape {shape}"
+        )
+    largest = float(np.abs(given).max())
+    if not largest <= 1 + _ROUNDING:
+        raise DataError(
+            f"transfer has a modulus of {largest:.6g}; it must be finite and at most 1: "
+            f"no wave gains intensity on its way to the detector"
+        )
+    own = given.astype(np.complex64)
+    own.flags.writeable = False
+    return own
 
 
 @functools.cache
