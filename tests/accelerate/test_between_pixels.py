@@ -106,6 +106,20 @@ def test_what_waves_say_of_the_object_goes_to_all_pixels_they_touch(case, far):
     assert far(denominator, powers) < 1e-5
 
 
+def test_an_object_that_explains_the_waves_stays_as_it_is(case, far):
+    # Its quotient alone would be the object blurred.
+    waves = case.transform.empty_waves(6, len(case.probe))
+    initial_waves(case.transform, waves, case.probe, case.obj, case.corners, shifts=case.shifts)
+    numerator = np.zeros(case.obj.shape, np.complex64)
+    denominator = np.zeros(case.obj.shape, np.float32)
+    object_sums(
+        case.transform, waves, case.probe, case.corners, numerator, denominator,
+        obj=case.obj, shifts=case.shifts, threads=2,
+    )  # fmt: skip
+    lit = denominator > 1e-3 * denominator.max()
+    assert far((numerator / np.where(lit, denominator, 1))[lit], case.obj[lit]) < 1e-4
+
+
 def test_what_waves_say_of_the_probe_uses_the_object_between_its_pixels(case, far):
     numerator = np.zeros(case.probe.shape, np.complex64)
     denominator = np.zeros(case.shape, np.float32)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from ptypy.accelerate._arrays import Planes, Strips, add_vectors, check_array, check_waves
 from ptypy.accelerate._buffers import lend
-from ptypy.accelerate._compile import kernel
+from ptypy.accelerate._compile import LANES, kernel
 from ptypy.accelerate._frame import HEIGHT, STRIPS, corner_place, zero
-from ptypy.accelerate._lanes import AHEAD, ROW, VALUE, VECTOR, fetch, load, peek, store
+from ptypy.accelerate._lanes import AHEAD, ROW, VALUE, VECTOR, fetch, load, peek, spread, store
 from ptypy.accelerate._patch import Places, give_back, patch_row, patch_size, take_view
 from ptypy.accelerate._powers import add_powers
 from ptypy.accelerate._scene import ObjectSums, check_object_sums
@@ -46,6 +46,17 @@ def add_to_object(
 
 
 @kernel
+def take_off_explained(height: int, strips: int, power: int, patch: int, row: int) -> None:
+    """Replace the object's view in two planes by -|P|^2 times it."""
+    nothing = spread(0.0)
+    for s in range(strips):
+        for i in range(height):
+            at, explained = patch + s * VECTOR + i * row, load(power + (s * height + i) * VECTOR)
+            store(at, nothing - explained * load(at))
+            store(at + height * row, nothing - explained * load(at + height * row))
+
+
+@kernel
 def object_range(
     first: int,
     last: int,
@@ -54,13 +65,19 @@ def object_range(
     probe: int,
     corners: int,
     shifts: int,
+    power: int,
+    obj: int,
+    obj_plane: int,
     waves: int,
     sums: int,
     plane: int,
     row: int,
     patch: int,
 ) -> None:
-    """Add conj(P) psi and |P|^2 of frames ``first`` to ``last`` to three planes."""
+    """Add conj(P) psi and |P|^2 of frames ``first`` to ``last`` to three planes.
+
+    Between pixels, with ``power`` (else 0), |P|^2 times the view of ``obj`` is taken off first.
+    """
     height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
     mode_bytes, step, part = strips * height * ROW, row, plane
     for j in range(first, last):
@@ -69,7 +86,12 @@ def object_range(
         if shifts != 0:
             view, step = patch, patch_row(spec)
             part = height * step
-            zero(patch, 2 * part)
+            if power != 0:
+                here = obj + corner_place(corners, j, row)
+                take_view(height, strips, shifts, j, here, row, obj_plane, patch, step)
+                take_off_explained(height, strips, power, patch, step)
+            else:
+                zero(patch, 2 * part)
         for s in range(strips):
             start, target = s * height * ROW, view + s * VECTOR
             p, w = probe + start, waves + j * modes * mode_bytes + start
@@ -154,12 +176,17 @@ def object_sums(
     numerator: npt.NDArray[np.complex64],
     denominator: npt.NDArray[np.float32],
     *,
+    obj: npt.NDArray[np.complex64] | None = None,
     shifts: npt.NDArray[np.float64] | None = None,
     threads: int | None = None,
 ) -> None:
     """Add sum_m conj(P_m) psi_m and sum_m |P_m|^2 of every frame where it lies in the object.
 
-    Their quotient is the object that fits the exit waves best.
+    Their quotient is the object that fits the exit waves best. Between pixels that is not so: what
+    frames give to four pixels each, all of them would see blurred. There, with the present object
+    O and its views o, the numerator gets the shares of ``conj(P) (psi - P o)`` plus
+    ``O sum |P|^2``, so that the quotient is one step towards the best object, and stays when it is
+    reached.
 
     Parameters
     ----------
@@ -171,6 +198,8 @@ def object_sums(
         Added to, in place.
     denominator : (Ho, Wo) float32
         Added to, in place.
+    obj : (Ho, Wo) complex64, optional
+        The present object; without effect if all frames lie on whole pixels.
 
     Raises
     ------
@@ -184,6 +213,7 @@ def object_sums(
     strips = Strips(transform, probe, 1.0)
     parts = count_threads(threads, len(corners))
     sums = ObjectSums(places, transform.shape[0], numerator.shape[1], parts)
+    power, planes, present = _explained(transform, strips, obj, places, numerator)
     with lend(parts, patch_size(transform, 2) + sums.size) as scratch:
         sums.use([buffer[patch_size(transform, 2) :] for buffer in scratch])
 
@@ -195,6 +225,9 @@ def object_sums(
                 len(probe),
                 strips.address,
                 *places.addresses,
+                0 if power is None else power.ctypes.data,
+                planes.address,
+                planes.plane,
                 waves.ctypes.data,
                 *sums.begin(part),
                 sums.row,
@@ -202,7 +235,27 @@ def object_sums(
             )
 
         run_ranges(work, len(corners), parts)
-        sums.add_to(numerator, denominator)
+        weights = np.zeros_like(denominator)
+        sums.add_to(numerator, weights)
+    denominator += weights
+    if present is not None:
+        numerator += weights * present
+
+
+def _explained(
+    transform: Transform,
+    strips: Strips,
+    obj: npt.NDArray[np.complex64] | None,
+    places: Places,
+    numerator: npt.NDArray[np.complex64],
+) -> tuple[npt.NDArray[np.float32] | None, Planes, npt.NDArray[np.complex64] | None]:
+    """Bring |P|^2 and the present object into the kernels' form, where frames need them."""
+    if obj is None or places.shifts is None:
+        return None, Planes((1, 1)), None
+    check_array("obj", obj, numerator.shape, np.complex64)
+    halves = strips.memory.reshape(-1, transform.strips, transform.shape[0], 2, LANES)
+    power: npt.NDArray[np.float32] = np.ascontiguousarray((halves**2).sum(axis=(0, 3)))
+    return power, Planes.of(obj), obj
 
 
 def probe_sums(

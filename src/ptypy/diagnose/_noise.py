@@ -62,8 +62,16 @@ def model_intensity(block: Block, frames: npt.NDArray[np.intp]) -> npt.NDArray[n
     """
     height, width = block.counts.shape[-2:]
     views = np.lib.stride_tricks.sliding_window_view(block.obj.data[0], (height, width))
-    corners = block.corners[frames]
-    waves = block.probe.data[None] * views[corners[:, 0], corners[:, 1]][:, None]
+    y, x = block.corners[frames].T
+    offsets, shifts = block.between_pixels()
+    if offsets is None or shifts is None:
+        seen = views[y, x]
+    else:
+        y, x = (block.corners + offsets)[frames].T
+        v, u = shifts[frames].T[..., None, None]
+        above = (1 - u) * views[y, x] + u * views[y, x + 1]
+        seen = (1 - v) * above + v * ((1 - u) * views[y + 1, x] + u * views[y + 1, x + 1])
+    waves = block.probe.data[None] * seen[:, None]
     field = block.geometry.propagator.fw(waves)
     return np.asarray((np.abs(field) ** 2).sum(axis=1), dtype=np.float64)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,17 +19,49 @@ from ptypy.engines._blocks import (
 )
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._position_refinement import PositionCorrectionEngine
-from ptypy.errors import ParameterError
+from ptypy.errors import Fault, ParameterError
 
 if TYPE_CHECKING:
     from ptypy.core.manager import Block
 
 
 class BlockEngine(PositionCorrectionEngine):
-    """An engine that sweeps over packed blocks of frames with compiled kernels."""
+    """An engine that sweeps over packed blocks of frames with compiled kernels.
+
+    Defaults:
+
+    [subpix]
+    default = linear
+    type = str
+    choices = ['fourier', 'linear', None]
+    help = How frames see the object between its pixels
+    doc = ``'linear'`` interpolates, ``None`` moves every frame to the nearest pixel; ``'fourier'``
+      is not there yet.
+    userlevel = 2
+
+    [subpix_start]
+    default = 0
+    type = int
+    lowlim = 0
+    help = Iterations before the first that looks between pixels
+    userlevel = 2
+    """
 
     KIND: ClassVar[Literal["amplitude", "counts"]] = "amplitude"
     """What the frames are packed as."""
+
+    @classmethod
+    def list_unsupported(cls, pars: Mapping[str, Any]) -> list[Fault]:
+        """Refuse what the kernels do not calculate."""
+        faults = super().list_unsupported(pars)
+        if pars.get("subpix") == "fourier":
+            faults.append(Fault("subpix", "'fourier'", "is not there yet: use 'linear' or None"))
+        return faults
+
+    @property
+    def looks_between(self) -> bool:
+        """Whether frames see the object between its pixels in this iteration."""
+        return self.p.subpix is not None and self.curiter >= self.p.subpix_start
 
     def engine_initialize(self) -> None:
         """Start without frames."""
@@ -118,11 +150,20 @@ class BlockEngine(PositionCorrectionEngine):
         """
         from ptypy.accelerate import model_error
 
-        rows = [
-            model_error(block.transform, block.probe, block.obj, block.corners[part], amplitude)
-            for block in self.blocks
-            for part, amplitude in self._amplitudes(block)
-        ]
+        rows = []
+        for block in self.blocks:
+            corners, shifts = block.places(self.looks_between)
+            rows += [
+                model_error(
+                    block.transform,
+                    block.probe,
+                    block.obj,
+                    corners[part],
+                    amplitude,
+                    shifts=None if shifts is None else shifts[part],
+                )
+                for part, amplitude in self._amplitudes(block)
+            ]
         if not rows:
             return np.empty((0, 3))
         errors = np.concatenate(rows)

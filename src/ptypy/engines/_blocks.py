@@ -74,6 +74,10 @@ class PackedBlock:
     trusted: Rows
     """Number of trusted pixels of each frame, at least 1, shape (N,)."""
     illumination: Illumination
+    offsets: npt.NDArray[np.int64] | None
+    """From the nearest pixels to those above and left of each frame, (N, 2); see `places`."""
+    shifts: Rows | None
+    """Part of a pixel from there to the frame, (N, 2); None if all lie on whole pixels."""
     waves: Real | None = None
     """Exit waves in the order of the transform, for engines that keep them."""
     scale: Rows | None = None
@@ -92,9 +96,23 @@ class PackedBlock:
 
     @property
     def corners(self) -> npt.NDArray[np.int64]:
-        """Upper left corner of every frame in the object [px], shape (N, 2)."""
+        """Upper left corner of every frame in the object, to the nearest pixel, shape (N, 2)."""
         corners: npt.NDArray[np.int64] = self.block.corners
         return corners
+
+    def places(self, between: bool) -> tuple[npt.NDArray[np.int64], Rows | None]:
+        """Say where frames lie, to the nearest pixel or between pixels.
+
+        Returns
+        -------
+        corners : (N, 2) int64
+            Upper left corner in the object [px].
+        shifts : (N, 2) float64 or None
+            Part of a pixel that is to be added; None if there is nothing to add.
+        """
+        if not between or self.offsets is None:
+            return self.corners, None
+        return self.corners + self.offsets, self.shifts
 
     @property
     def exit_waves(self) -> Real:
@@ -147,7 +165,8 @@ def pack(
             np.copysign(np.sqrt(np.abs(part)), part, out=part)
     trusted = block.mask.sum(axis=(-2, -1), dtype=np.float64)
     trusted = np.maximum(np.broadcast_to(trusted, (num,)), 1.0)
-    return PackedBlock(block, transform, measured, trusted, illumination)
+    offsets, shifts = block.between_pixels()
+    return PackedBlock(block, transform, measured, trusted, illumination, offsets, shifts)
 
 
 def _check(block: Block) -> None:

@@ -52,18 +52,6 @@ class ProjectionEngine(BlockEngine):
     lowlim = 0
     help = Iterations before the probe is updated for the first time
 
-    [subpix_start]
-    default = 0
-    type = int
-    lowlim = 0
-    help = Without effect: frames lie on whole pixels of the object
-
-    [subpix]
-    default = linear
-    type = str
-    choices = ['fourier', 'linear', None]
-    help = Without effect, as in PtyPy 0.9: frames lie on whole pixels of the object
-
     [update_object_first]
     default = True
     type = bool
@@ -197,7 +185,8 @@ class ProjectionEngine(BlockEngine):
         packed = super().take(block)
         packed.illumination.load()
         waves = packed.transform.empty_waves(packed.num, len(packed.probe))
-        initial_waves(packed.transform, waves, packed.probe, packed.obj, packed.corners)
+        corners, shifts = packed.places(self.looks_between)
+        initial_waves(packed.transform, waves, packed.probe, packed.obj, corners, shifts=shifts)
         packed.waves = waves
         return packed
 
@@ -228,19 +217,22 @@ class ProjectionEngine(BlockEngine):
         """Move every exit wave one step of the table's row."""
         from ptypy.accelerate import project
 
-        rows = [
-            project(
-                block.transform,
-                block.exit_waves,
-                block.probe,
-                block.obj,
-                block.corners,
-                block.measured,
-                coefficients=self.coefficients(),
-                power_bound=self._power_bound[id(block.illumination)],
+        rows = []
+        for block in self.blocks:
+            corners, shifts = block.places(self.looks_between)
+            rows.append(
+                project(
+                    block.transform,
+                    block.exit_waves,
+                    block.probe,
+                    block.obj,
+                    corners,
+                    block.measured,
+                    coefficients=self.coefficients(),
+                    power_bound=self._power_bound[id(block.illumination)],
+                    shifts=shifts,
+                )
             )
-            for block in self.blocks
-        ]
         return np.concatenate(rows) if rows else np.empty((0, 3))
 
     def _overlap(self) -> None:
@@ -263,13 +255,16 @@ class ProjectionEngine(BlockEngine):
             obj: Complex = storage.data[0]
             numerator, denominator = _buffers(self._object_sums, storage, obj.shape, obj.shape)
             for block in blocks:
+                corners, shifts = block.places(self.looks_between)
                 object_sums(
                     block.transform,
                     block.exit_waves,
                     block.probe,
-                    block.corners,
+                    corners,
                     numerator,
                     denominator,
+                    obj=obj,
+                    shifts=shifts,
                 )
             add_up(numerator, denominator)
             inertia = np.float32(self.p.object_inertia * self._mean_power[id(storage)])
@@ -291,13 +286,15 @@ class ProjectionEngine(BlockEngine):
                 self._probe_sums, illumination, probe.shape, probe.shape[1:]
             )
             for block in blocks:
+                corners, shifts = block.places(self.looks_between)
                 probe_sums(
                     block.transform,
                     block.exit_waves,
                     block.obj,
-                    block.corners,
+                    corners,
                     numerator,
                     denominator,
+                    shifts=shifts,
                 )
             add_up(numerator, denominator)
             inertia = np.float32(self.p.probe_inertia * self._num_frames[id(illumination)])

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
-from ptypy.engines._blocks import Complex, PackedBlock, Real
+from ptypy.engines._blocks import Complex, PackedBlock, Real, Rows
 from ptypy.engines._combine import Exposure, combine, combine_probe
 from ptypy.engines._gather import places_of, total_frames
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
 from ptypy.utils import parallel
+
+STRETCH = 16
+"""Frames that are visited, at least, between two times that the probe is confined."""
 
 
 class _Pool:
@@ -39,10 +42,14 @@ class _Pool:
         """Number of frames on all processes."""
         return total_frames([block.block for block in self.blocks])
 
-    @property
-    def corners(self) -> npt.NDArray[np.int64]:
-        """Upper left corner of every frame in the object [px]."""
-        return np.concatenate([block.corners for block in self.blocks])
+    def places(self, between: bool) -> tuple[npt.NDArray[np.int64], Rows | None]:
+        """Say where all frames lie; see `PackedBlock.places`."""
+        found = [block.places(between) for block in self.blocks]
+        corners = np.concatenate([corners for corners, _ in found])
+        if all(shifts is None for _, shifts in found):
+            return corners, None
+        parts = [np.zeros(c.shape) if shifts is None else shifts for c, shifts in found]
+        return corners, np.concatenate(parts)
 
     def add(self, block: PackedBlock) -> None:
         """Take a block in; its memory is handed on, so that frames are there once."""
@@ -119,6 +126,14 @@ class EPIE(BlockEngine):
     help = Step of the probe, as a share of the one that satisfies the frame
     doc = In PtyPy 0.9 this was the step of the object, against its documentation.
 
+    [step_decay]
+    default = 10.0
+    type = float
+    lowlim = 0.0
+    help = Iterations after which both steps have fallen to their half; None keeps them
+    doc = The steps are alpha and beta over 1 + k / step_decay, k iterations after frames came last.
+      Full steps follow the noise of the frame that was visited last, and the error grows again.
+
     [object_norm_is_global]
     default = False
     type = bool
@@ -146,11 +161,14 @@ class EPIE(BlockEngine):
         """Start without frames."""
         super().engine_initialize()
         self._pools: dict[tuple[int, int], _Pool] = {}
+        self._steady_since = 0
 
     def engine_prepare(self) -> None:
         """Pack new blocks and pool those that share probe and object."""
         known = len(self.blocks)
         super().engine_prepare()
+        if known and len(self.blocks) > known:
+            self._steady_since = self.curiter
         for block in self.blocks[known:]:
             key = id(block.illumination), id(block.block.obj)
             if key in self._pools:
@@ -174,12 +192,19 @@ class EPIE(BlockEngine):
             self.judge(errors)
         return errors
 
+    def _damped(self, step: float) -> float:
+        """Give a step as it is in this iteration."""
+        if not self.p.step_decay:
+            return float(step)
+        return float(step / (1.0 + (self.curiter - self._steady_since) / self.p.step_decay))
+
     def _sweep(self, pool: _Pool, random: np.random.Generator) -> Errors:
         """Visit every frame of a pool once; all processes together visit those of all."""
         order = pool.rows_in_order(random)
         probe_moves = self.curiter >= self.p.probe_update_start
         if parallel.size == 1:
-            errors = self._visit(pool, pool.blocks[0].obj, pool.corners, order, probe_moves)
+            places = pool.places(self.looks_between)
+            errors = self._visit(pool, pool.blocks[0].obj, places, order, probe_moves)
         else:
             errors = np.full((len(pool.measured), 3), np.nan)
             obj = pool.blocks[0].obj
@@ -187,8 +212,8 @@ class EPIE(BlockEngine):
             met = float(power.mean()) / (float(power.max()) or 1.0) if probe_moves else None
             for stretch in np.array_split(order, int(self.p.exchanges)):
                 self._visit_together(pool, stretch[stretch >= 0], met, errors)
-        if probe_moves:
-            self.confine_probe(pool.blocks[0].illumination)
+            if probe_moves:
+                self.confine_probe(pool.blocks[0].illumination)
         return errors
 
     def _visit_together(
@@ -201,49 +226,76 @@ class EPIE(BlockEngine):
         probe, obj = pool.blocks[0].probe, pool.blocks[0].obj
         before = probe.copy()
         power = (before.real**2 + before.imag**2).sum(axis=0)
-        corners = pool.corners
+        corners, shifts = pool.places(self.looks_between)
         exposed = Exposure.of_frames(
-            corners[rows], power, (obj.shape[0], obj.shape[1]), float(self.p.alpha)
+            corners[rows], power, (obj.shape[0], obj.shape[1]), self._damped(self.p.alpha)
         )
-        box = _box(corners, power.shape)
+        box = _box(corners, power.shape, int(shifts is not None))
         part = obj[box].copy()
         if len(rows):
             first = np.array([box[0].start, box[1].start])
-            errors[rows] = self._visit(pool, part, corners - first, rows, met is not None)[rows]
+            places = corners - first, shifts
+            errors[rows] = self._visit(pool, part, places, rows, met is not None)[rows]
         if met is not None:
-            combine_probe(probe, before, len(rows) * float(self.p.beta) * met)
+            combine_probe(probe, before, len(rows) * self._damped(self.p.beta) * met)
         combine(obj, part, box, exposed)
 
     def _visit(
         self,
         pool: _Pool,
         obj: Complex,
-        corners: npt.NDArray[np.int64],
+        places: tuple[npt.NDArray[np.int64], Rows | None],
         rows: npt.NDArray[np.int64],
         probe_moves: bool,
     ) -> Errors:
-        """Visit frames of this process, one after the other."""
+        """Visit frames of this process one after the other, the probe kept to its supports.
+
+        A probe that is cut to its support only at the end of an iteration has let the object
+        rely on light that is then taken away.
+        """
         from ptypy.accelerate import epie_sweep
 
-        first = pool.blocks[0]
-        errors: Errors = epie_sweep(
-            first.transform,
-            first.probe,
-            obj,
-            corners,
-            pool.measured,
-            rows,
-            object_step=float(self.p.alpha),
-            probe_step=float(self.p.beta),
-            object_norm_is_global=bool(self.p.object_norm_is_global),
-            update_probe=probe_moves,
-        )
+        first, errors = pool.blocks[0], np.full((len(pool.measured), 3), np.nan)
+        for stretch in self._stretches(rows, obj, first.probe, probe_moves):
+            visited: Errors = epie_sweep(
+                first.transform,
+                first.probe,
+                obj,
+                places[0],
+                pool.measured,
+                stretch,
+                object_step=self._damped(self.p.alpha),
+                probe_step=self._damped(self.p.beta),
+                shifts=places[1],
+                object_norm_is_global=bool(self.p.object_norm_is_global),
+                update_probe=probe_moves,
+            )
+            errors[stretch] = visited[stretch]
+            if probe_moves:
+                self.confine_probe(first.illumination)
         return errors
 
+    def _stretches(
+        self, rows: npt.NDArray[np.int64], obj: Complex, probe: Complex, probe_moves: bool
+    ) -> list[npt.NDArray[np.int64]]:
+        """Cut the frames to visit at the places where the probe is confined.
 
-def _box(corners: npt.NDArray[np.int64], shape: tuple[int, ...]) -> tuple[slice, slice]:
+        A sweep brings the object into its own form and back: stretches are long enough that
+        this costs little.
+        """
+        confined = self.p.probe_support is not None or self.p.probe_fourier_support is not None
+        if not (probe_moves and confined):
+            return [rows]
+        length = max(STRETCH, obj.size // probe[0].size)
+        return np.array_split(rows, max(1, len(rows) // length))
+
+
+def _box(
+    corners: npt.NDArray[np.int64], shape: tuple[int, ...], margin: int
+) -> tuple[slice, slice]:
     """Find the part of the object that frames see; nothing if there are none."""
     if not len(corners):
         return slice(0, 0), slice(0, 0)
     (top, left), (bottom, right) = corners.min(axis=0), corners.max(axis=0)
-    return slice(int(top), int(bottom) + shape[0]), slice(int(left), int(right) + shape[1])
+    height, width = shape[0] + margin, shape[1] + margin
+    return slice(int(top), int(bottom) + height), slice(int(left), int(right) + width)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Frames"]
 
+FINEST = 1024
+"""Parts of a pixel that positions are told apart by, so that whole pixels stay whole."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
@@ -85,6 +88,25 @@ class Block:
         Always one and the same array, changed in place when the object grows.
         """
         return self.object_views.corner
+
+    def between_pixels(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | tuple[None, None]:
+        """Tell how far frames lie beside the pixels of the object that `corners` names.
+
+        Returns
+        -------
+        offsets : (N, 2) int64
+            From `corners` to the pixels above and to the left of each frame, 0 or -1.
+        shifts : (N, 2) float64
+            Part of a pixel from there to the frame, from 0 to below 1. None for both if all
+            frames lie on whole pixels.
+        """
+        views = self.object_views
+        exact = views.coord / self.obj.psize + self.obj.center - np.array(views.shape) // 2
+        parts = np.floor(exact * FINEST + 0.5).astype(np.int64)
+        shifts = (parts % FINEST) / FINEST
+        return (parts // FINEST - views.corner, shifts) if shifts.any() else (None, None)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -111,13 +111,14 @@ def make_object(
     storage = container.new_storage(
         ID, shape=(1, 1, 1), psize=resolution, fill=fill, padonly=True, padding=MARGIN
     )
+    storage.center = offset = _common_offset(positions / storage.psize)
     low, high = _box(storage, positions, shape)
     _check_size(low, high, positions, storage)
     _check_span(positions, storage)
     low, high = low - MARGIN, high + MARGIN
     height, width = (int(n) for n in high - low)
     storage.data = draw((height, width))[None].astype(storage.dtype)
-    storage.center = -low
+    storage.center = offset - low
     return storage
 
 
@@ -129,12 +130,25 @@ def make_room(storage: Storage, positions: npt.NDArray[np.float64], shape: tuple
     return storage.cover(low, high)
 
 
+def _common_offset(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Find the part of a pixel by which all frames lie beside whole pixels, (y, x) [px].
+
+    Positions are relative to an arbitrary origin. If they share a fraction of a pixel, as steps of
+    whole pixels do, the object's pixels are laid under them, and nothing is interpolated.
+    """
+    common = np.exp(2j * np.pi * pixels).mean(axis=0)
+    return np.where(np.abs(common) > 0.5, -np.angle(common) / (2 * np.pi), 0.0)
+
+
 def _box(
     storage: Storage, positions: npt.NDArray[np.float64], shape: tuple[int, int]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First pixel of the union of all frames, and first beyond it."""
+    """First pixel of the union of all frames, and first beyond it.
+
+    With the pixels around, which frames that lie between pixels touch.
+    """
     corners = storage.corners_of(positions, shape)
-    return corners.min(axis=0), corners.max(axis=0) + np.array(shape)
+    return corners.min(axis=0) - 1, corners.max(axis=0) + np.array(shape) + 1
 
 
 def _check_size(

@@ -185,7 +185,7 @@ class ML(MLParameters):
                 block.transform,
                 block.probe,
                 block.obj,
-                block.corners,
+                corners,
                 block.measured,
                 of_probe[id(block.illumination)],
                 of_object[id(block.block.obj)],
@@ -193,8 +193,10 @@ class ML(MLParameters):
                 update_scale=block.scale is not None,
                 factor=self._noise.factor,
                 floor=self._noise.floor,
+                shifts=shifts,
             )
             for block in self.blocks
+            for corners, shifts in [block.places(self.looks_between)]
         ]
         self._misfits = np.concatenate(rows)
         cost = np.array([self._misfits.sum()])
@@ -227,17 +229,19 @@ class ML(MLParameters):
         of_object, of_probe = self._look_up(direction)
         total = np.zeros(3)
         for block in self.blocks:
+            corners, shifts = block.places(self.looks_between)
             total += line_coefficients(
                 block.transform,
                 block.probe,
                 block.obj,
                 of_probe[id(block.illumination)],
                 of_object[id(block.block.obj)],
-                block.corners,
+                corners,
                 block.measured,
                 scale=block.scale,
                 factor=self._noise.factor,
                 floor=self._noise.floor,
+                shifts=shifts,
             )
         add_up(total)
         for (storage, _), step, weight in zip(
