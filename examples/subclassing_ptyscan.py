@@ -184,8 +184,9 @@ def main(folder: Path) -> None:
         residual = ptycho.runtime.iter_info[-1]["residual"]
         if parallel.master:
             print(f"source={source!r}: residual {residual:.3f}")
+    floor = noise_floor(ptycho.model.blocks)
     if parallel.master:
-        print(f"photon noise alone leaves {noise_floor(ptycho.model.blocks):.3f}")
+        print(f"photon noise alone leaves {floor:.3f}")
         print(f"a picture to look at: {draw(folder, ptycho)}")
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
+from ptypy.utils import parallel
+
 if TYPE_CHECKING:
     from ptypy.core.manager import Block
 
@@ -82,6 +84,7 @@ def noise_floor(blocks: Iterable[Block], sample: int = 64) -> float:
     The residual is ``sqrt(sum (|model| - sqrt(counts))**2 / sum counts)`` over trusted pixels.
     Its expectation is evaluated at the model's own intensities, and so holds near the solution:
     while probe and object are still wrong, so is the floor, by a few tenths of itself.
+    Every process must call it; all get the floor of all frames.
 
     Parameters
     ----------
@@ -95,11 +98,13 @@ def noise_floor(blocks: Iterable[Block], sample: int = 64) -> float:
     float
         The floor, to compare with ``residual``.
     """
-    numerator = denominator = 0.0
+    sums = np.zeros(2)
     for block in blocks:
         count = len(block.counts)
         frames = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(np.intp))
         mask = np.broadcast_to(block.mask, block.counts.shape)[frames]
-        numerator += float(np.sum(mask * sqrt_variance(model_intensity(block, frames))))
-        denominator += float(np.sum(mask * block.counts[frames], dtype=np.float64))
-    return float(np.sqrt(numerator / denominator)) if denominator else 0.0
+        sums[0] += float(np.sum(mask * sqrt_variance(model_intensity(block, frames))))
+        sums[1] += float(np.sum(mask * block.counts[frames], dtype=np.float64))
+    if parallel.size > 1:
+        parallel.allreduce(sums)
+    return float(np.sqrt(sums[0] / sums[1])) if sums[1] else 0.0

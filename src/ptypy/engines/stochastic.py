@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
-from ptypy.engines._blocks import Complex, PackedBlock, Real, Rows
+from ptypy.engines._blocks import Complex, PackedBlock, Real, Rows, add_up
 from ptypy.engines._combine import Exposure, combine, combine_probe
 from ptypy.engines._gather import places_of, total_frames
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
 from ptypy.utils import parallel
+
+GAIN = 0.98
+"""Share of the misfit of one iteration that the next must come below to count as gain."""
 
 STRETCH = 16
 """Frames that are visited, at least, between two times that the probe is confined."""
@@ -127,12 +132,13 @@ class EPIE(BlockEngine):
     doc = In PtyPy 0.9 this was the step of the object, against its documentation.
 
     [step_decay]
-    default = 10.0
+    default = 4.0
     type = float
     lowlim = 0.0
-    help = Iterations after which both steps have fallen to their half; None keeps them
-    doc = The steps are alpha and beta over 1 + k / step_decay, k iterations after frames came last.
-      Full steps follow the noise of the frame that was visited last, and the error grows again.
+    help = So many iterations without gain halve both steps; None keeps the steps
+    doc = The steps are alpha and beta over 1 + k / step_decay, with k the number of iterations that
+      brought the frames less than 2 % closer than the one before. Full steps follow the noise of
+      the frame that was visited last, and the error grows again.
 
     [object_norm_is_global]
     default = False
@@ -161,14 +167,14 @@ class EPIE(BlockEngine):
         """Start without frames."""
         super().engine_initialize()
         self._pools: dict[tuple[int, int], _Pool] = {}
-        self._steady_since = 0
+        self._gainless, self._misfit = 0, np.inf
 
     def engine_prepare(self) -> None:
         """Pack new blocks and pool those that share probe and object."""
         known = len(self.blocks)
         super().engine_prepare()
         if known and len(self.blocks) > known:
-            self._steady_since = self.curiter
+            self._gainless, self._misfit = 0, np.inf
         for block in self.blocks[known:]:
             key = id(block.illumination), id(block.block.obj)
             if key in self._pools:
@@ -176,6 +182,14 @@ class EPIE(BlockEngine):
             else:
                 self._pools[key] = _Pool(block)
         self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
+
+    def engine_state(self) -> dict[str, Any]:
+        """Give what the length of the next steps depends on."""
+        return {"gainless": self._gainless, "misfit": self._misfit}
+
+    def engine_restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with steps of that length."""
+        self._gainless, self._misfit = int(state["gainless"]), float(state["misfit"])
 
     def engine_iterate(self, num: int) -> Errors:
         """Visit every frame `num` times, each time in another order."""
@@ -185,6 +199,7 @@ class EPIE(BlockEngine):
             random = np.random.default_rng([zlib.crc32(self.label.encode()), self.curiter])
             rows = [self._sweep(pool, random) for pool in self._pools.values()]
             errors = np.concatenate(rows) if rows else errors
+            self._weigh_gain(errors)
             self.store_probes()
             self.center_probes(self.p.probe_center_tol)
             self.curiter += 1
@@ -196,7 +211,14 @@ class EPIE(BlockEngine):
         """Give a step as it is in this iteration."""
         if not self.p.step_decay:
             return float(step)
-        return float(step / (1.0 + (self.curiter - self._steady_since) / self.p.step_decay))
+        return float(step / (1.0 + self._gainless / self.p.step_decay))
+
+    def _weigh_gain(self, errors: Errors) -> None:
+        """Count an iteration that brought the frames hardly closer than the one before."""
+        misfit = np.array([errors[:, 0].sum()])
+        add_up(misfit)
+        self._gainless += bool(misfit[0] > GAIN * self._misfit)
+        self._misfit = float(misfit[0])
 
     def _sweep(self, pool: _Pool, random: np.random.Generator) -> Errors:
         """Visit every frame of a pool once; all processes together visit those of all."""
