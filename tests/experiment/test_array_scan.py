@@ -182,3 +182,94 @@ def test_the_siemens_star_is_read_from_the_file_of_tike(shared_data, tmp_path):
     np.testing.assert_array_equal(frame, np.fft.fftshift(first))
     pixel = m2keV(1.0) / 8.8 * 2.0 / (128 * 75e-6)
     np.testing.assert_allclose(package["chunk"].positions, places * pixel, rtol=1e-6)
+
+
+def test_counts_that_no_detector_counts_are_not_trusted():
+    frames = counts().astype(np.int32)
+    frames[:, 4], frames[2, 3, 3] = -1, -2
+    chunk = ArrayScan(frames=frames, positions=positions(), **GEOMETRY).next_chunk(N)
+    bad = frames < 0
+    np.testing.assert_array_equal(np.broadcast_to(chunk.mask, chunk.data.shape), ~bad)
+    frames = counts()
+    frames[:, 5], frames[1, 2, 2], frames[3, 2, 2] = 65535, 65535, 200
+    both = {"frames": frames, "positions": positions(), **GEOMETRY}
+    chunk = ArrayScan(**both).next_chunk(N)
+    np.testing.assert_array_equal(np.broadcast_to(chunk.mask, chunk.data.shape), frames != 65535)
+    chunk = ArrayScan(**both, saturation=200, mask=good()).next_chunk(N)
+    trusted = (frames < 200) & good()
+    np.testing.assert_array_equal(np.broadcast_to(chunk.mask, chunk.data.shape), trusted)
+    assert ArrayScan(**both, saturation=float("inf")).next_chunk(N).mask.all()
+
+
+def test_invalid_counts_and_masks_of_single_frames_are_put_together(tmp_path):
+    frames = counts().astype(np.int16)
+    frames[4, 7, 7] = -1
+    mask = np.ones((N, H, W), bool)
+    mask[4, 8, 8] = mask[5, 9, 9] = False
+    given = {"positions": positions(), "mask": mask.reshape(2, 5, H, W), **GEOMETRY}
+    chunk = ArrayScan(frames=np.fft.ifftshift(frames, axes=(1, 2)), zero_frequency="corner",
+                      **(given | {"mask": np.fft.ifftshift(given["mask"], axes=(2, 3))}),
+                      ).next_chunk(N)  # fmt: skip
+    np.testing.assert_array_equal(chunk.mask, mask & (frames >= 0))
+
+
+@pytest.mark.parametrize("shape", [(N - 1, H, W), (W,)])
+def test_masks_that_are_not_as_many_as_frames_are_refused_in_words(shape):
+    scan = ArrayScan(frames=counts(), positions=positions(), mask=np.ones(shape), **GEOMETRY)
+    with pytest.raises(DataError, match=r"the mask has shape .* 10 frames"):
+        scan.auto(1)
+
+
+def test_conventions_of_a_layout_hold_for_a_derived_class_too(tmp_path):
+    pixel = wavelength(8.0) * 1.5 / (np.array((H, W)) * 75e-6)
+    data = np.fft.ifftshift(counts(), axes=(1, 2))[None]
+    np.savez(tmp_path / "scan.npz", data=data, scan=(positions() / pixel)[None])
+    parameters = ArrayScan.DEFAULT.copy(99)
+    parameters.update(file=str(tmp_path / "scan.npz"), file_layout="tike", **GEOMETRY)
+    chunk = ArrayScan(parameters).next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, counts())
+    np.testing.assert_allclose(chunk.positions, positions())
+    parameters.update(position_unit="m", zero_frequency="center")
+    chunk = ArrayScan(parameters).next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, data[0])
+    np.testing.assert_allclose(chunk.positions, positions() / pixel)
+
+
+def write_ptylab(path, **more):
+    held = {"ptychogram": counts(), "encoder": positions(), "wavelength": wavelength(6.0)}
+    with h5py.File(path, "w") as file:
+        for name, value in ({**held, "zo": 0.05, "dxd": 20e-6} | more).items():
+            if value is not None:
+                file[name] = value
+    return {"file": str(path), "file_layout": "ptylab"}
+
+
+def test_frames_are_turned_as_a_file_of_ptylab_says_unless_the_script_does(tmp_path):
+    where = write_ptylab(tmp_path / "scan.hdf5", orientation=np.array([[5]]))
+    chunk = ArrayScan(where).next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, counts().transpose(0, 2, 1)[:, :, ::-1])
+    chunk = ArrayScan(where, orientation=0).next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, counts())
+    where = write_ptylab(tmp_path / "odd.hdf5", orientation=12)
+    with pytest.raises(DataError, match="orientation is 12"):
+        ArrayScan(where).auto(1)
+
+
+@pytest.mark.parametrize("held", [None, np.array([]), 0.0])
+def test_a_number_that_a_file_of_ptylab_lacks_has_to_be_given(tmp_path, held):
+    where = write_ptylab(tmp_path / "scan.hdf5", dxd=held)
+    with pytest.raises(DataError, match="the size of a pixel: give `psize`"):
+        ArrayScan(where).auto(1)
+    assert ArrayScan(where, psize=20e-6).next_chunk(1).meta.energy == pytest.approx(6.0)
+
+
+def test_frames_that_were_never_written_are_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        stack = file.create_dataset("d", (N, H, W), "u2", chunks=(1, H, W))
+        for k in range(7):
+            stack[k] = counts()[k]
+        file["p"] = positions()
+    where = {"file": str(tmp_path / "a.h5"), "frames": "d", "positions": "p", **GEOMETRY}
+    with pytest.raises(DataError, match="3 were never written"):
+        ArrayScan(where).auto(1)
+    assert len(ArrayScan(where, num_frames=7).next_chunk(N).data) == 7

@@ -6,10 +6,12 @@ import pytest
 
 from ptypy.errors import DataError, FormatError
 from ptypy.experiment.cxi import CxiScan
+from ptypy.experiment.diamond_nexus import DiamondNexus
 from ptypy.io.cxi import beam_positions, cxi_file
 from ptypy.testing import ScanContract, ScanExample
 
 N, H, W = 10, 16, 20
+DETECTOR, TRANSLATION = "instrument_1/detector_1", "sample_1/geometry_1/translation"
 JOULES = 8.0 * 1.602176634e-16
 
 
@@ -42,6 +44,11 @@ def write_cxi(path, **more):
                 file[key] = value
         file["entry_1/data_1/data"] = h5py.SoftLink("/entry_1/instrument_1/detector_1/data")
     return bad == 0
+
+
+def label(path, key, unit):
+    with h5py.File(path, "r+") as file:
+        file[f"entry_1/{key}"].attrs["units"] = unit
 
 
 class TestCxi(ScanContract):
@@ -149,6 +156,138 @@ def test_dark_and_white_frames_are_applied_only_when_told(tmp_path, caplog):
     np.testing.assert_allclose(right["data"][mask], expected[mask])
 
 
+@pytest.mark.parametrize("unit", ["um", "microns", "micrometers", "Micrometre", "μm"])
+def test_places_in_micrometres_are_converted_however_they_are_spelled(tmp_path, unit):
+    write_cxi(tmp_path / "a.cxi", **{TRANSLATION: places() * 1e6})
+    label(tmp_path / "a.cxi", TRANSLATION, unit)
+    found = cxi_file(tmp_path / "a.cxi").recorded.positions
+    np.testing.assert_allclose(found, places()[:, [1, 0]])
+
+
+def test_places_in_a_unit_that_nobody_knows_are_refused_unless_a_multiplier_says_it(tmp_path):
+    write_cxi(tmp_path / "a.cxi", **{TRANSLATION: places() * 1e7})
+    label(tmp_path / "a.cxi", TRANSLATION, "counts")
+    with pytest.raises(DataError, match=r"translation is in 'counts'.*give a multiplier"):
+        CxiScan(file=str(tmp_path / "a.cxi")).auto(1)
+    scan = CxiScan(file=str(tmp_path / "a.cxi"), positions={"multiplier": (1e-7, -1e-7)})
+    found = scan.auto(20)["chunk"].positions
+    np.testing.assert_allclose(found, places()[:, [1, 0]] * (1, -1))
+
+
+def test_each_number_has_its_own_unit(tmp_path):
+    write_cxi(tmp_path / "a.cxi", **{f"{DETECTOR}/x_pixel_size": 50.0, f"{DETECTOR}/distance": 0.0})
+    label(tmp_path / "a.cxi", f"{DETECTOR}/x_pixel_size", np.array([b"um"]))
+    label(tmp_path / "a.cxi", f"{DETECTOR}/y_pixel_size", "metre")
+    recorded = cxi_file(tmp_path / "a.cxi").recorded
+    np.testing.assert_allclose(recorded.psize, (75e-6, 50e-6))
+    assert recorded.distance is None, "zero stands for what was not set"
+
+
+def test_what_the_user_gives_stands_for_what_the_file_has_in_units_nobody_knows(tmp_path):
+    write_cxi(tmp_path / "a.cxi")
+    label(tmp_path / "a.cxi", f"{DETECTOR}/distance", "paces")
+    with pytest.raises(DataError, match=r"distance is 1.5 'paces'.*give `distance`"):
+        CxiScan(file=str(tmp_path / "a.cxi")).auto(1)
+    scan = CxiScan(file=str(tmp_path / "a.cxi"), distance=3.0, energy=9.0)
+    common = scan.auto(1)["common"]
+    assert (common.distance, common.energy) == (3.0, 9.0)
+
+
+@pytest.mark.parametrize("energy", [np.array([]), "8 keV", np.nan])
+def test_an_energy_that_is_no_number_is_said_and_not_used(tmp_path, caplog, energy):
+    write_cxi(tmp_path / "a.cxi", **{"instrument_1/source_1/energy": energy})
+    assert cxi_file(tmp_path / "a.cxi").recorded.energy is None
+    assert "source_1/energy is no number" in caplog.text
+
+
+def test_a_picture_beside_the_frames_is_not_taken_for_them(tmp_path):
+    write_cxi(tmp_path / "a.cxi")
+    with h5py.File(tmp_path / "a.cxi", "r+") as file:
+        del file["entry_1/data_1/data"]
+        file["entry_1/data_1/data"] = counts().mean(axis=0)
+    found = cxi_file(tmp_path / "a.cxi")
+    assert (found.key, found.count) == ("entry_1/instrument_1/detector_1/data", N)
+
+
+@pytest.mark.parametrize("basis", [np.zeros((2, 3)), np.eye(3)])
+def test_steps_of_no_use_are_said_and_frames_taken_to_be_upright(tmp_path, caplog, basis):
+    write_cxi(tmp_path / "a.cxi", **{f"{DETECTOR}/basis_vectors": basis})
+    found = cxi_file(tmp_path / "a.cxi").recorded.positions
+    np.testing.assert_array_equal(found, places()[:, [1, 0]])
+    assert "taken to be upright" in caplog.text
+
+
+@pytest.mark.parametrize("count", [3, N])
+def test_places_may_lie_transposed_if_that_is_not_ambiguous(tmp_path, count):
+    stored = places()[:count] if count == 3 else places().T
+    more = {TRANSLATION: stored, f"{DETECTOR}/data": counts()[:count]}
+    write_cxi(tmp_path / "a.cxi", **more)
+    found = cxi_file(tmp_path / "a.cxi").recorded.positions
+    np.testing.assert_array_equal(found, places()[:count, [1, 0]])
+
+
+def test_one_bad_frame_does_not_take_its_pixels_from_all_others(tmp_path):
+    bad = np.zeros((N, H, W), np.uint32)
+    bad[2], bad[:, 4, 5] = 1, 8
+    write_cxi(tmp_path / "a.cxi", **{f"{DETECTOR}/mask": bad})
+    chunk = CxiScan(file=str(tmp_path / "a.cxi")).next_chunk(N)
+    np.testing.assert_array_equal(chunk.mask, bad == 0)
+    chunk = CxiScan(file=str(tmp_path / "a.cxi"), mask_bits=8).next_chunk(N)
+    assert (~chunk.mask).sum() == N
+
+
+def test_reading_only_the_region_changes_nothing(tmp_path):
+    write_cxi(tmp_path / "a.cxi")
+
+    class Whole(CxiScan):
+        def correct(self, raw, weights, common):
+            return raw, weights
+
+    how = {"file": str(tmp_path / "a.cxi"), "shape": (8, 6), "center": (5, 12), "orientation": 5}
+    part, whole = (cls(how).next_chunk(N) for cls in (CxiScan, Whole))
+    np.testing.assert_array_equal(part.data, whole.data)
+    np.testing.assert_array_equal(part.mask, whole.mask)
+
+
+def test_frames_that_nobody_wrote_are_not_taken_for_zeros(tmp_path):
+    write_cxi(tmp_path / "a.cxi", **{f"{DETECTOR}/data": None})
+    with h5py.File(tmp_path / "a.cxi", "r+") as file:
+        place = file[f"entry_1/{DETECTOR}"]
+        frames = place.create_dataset("data", (N, H, W), "u2", chunks=(1, H, W))
+        frames[:7] = counts()[:7]
+    with pytest.raises(DataError, match=r"3 were never written.*num_frames=7"):
+        CxiScan(file=str(tmp_path / "a.cxi")).auto(1)
+    assert len(CxiScan(file=str(tmp_path / "a.cxi"), num_frames=7).auto(20)["iterable"]) == 7
+
+
+@pytest.mark.parametrize("loader", [CxiScan, DiamondNexus])
+def test_vectors_tell_which_way_the_sample_moved_and_rotations_are_said(tmp_path, caplog, loader):
+    write_cxi(tmp_path / "a.cxi", **{TRANSLATION: None})
+    with h5py.File(tmp_path / "a.cxi", "r+") as file:
+        stages = file.create_group("entry_1/sample_1/transformations")
+        # Named for the motors, which are built in the other way round.
+        stages["x"], stages["y"] = places()[:, 0] * 1e6, places()[:, 1] * 1e3
+        stages["angle"] = 30.0
+        stages["angle"].attrs["transformation_type"] = "rotation"
+        for axis, vector, unit in (("x", (0, -2, 0), "um"), ("y", (1, 0, 0), "mm")):
+            stages[axis].attrs["vector"], stages[axis].attrs["units"] = vector, unit
+        stages["x"].attrs["depends_on"] = "angle"
+    chunk = loader(file=str(tmp_path / "a.cxi")).next_chunk(N)
+    np.testing.assert_allclose(chunk.positions, places()[:, :2] * (-1, 1))
+    assert "depends on the rotation" in caplog.text
+
+
+@pytest.mark.parametrize("loader", [CxiScan, DiamondNexus])
+def test_the_beam_of_the_file_is_the_centre_in_either_loader(tmp_path, loader):
+    more = {f"{DETECTOR}/beam_center_x": 12.0, f"{DETECTOR}/beam_center_y": 5.0}
+    write_cxi(tmp_path / "a.cxi", **more)
+    how = {"file": str(tmp_path / "a.cxi"), "shape": (8, 6)}
+    chunk = loader(how).next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, counts()[:, 1:9, 9:15])
+    chunk = loader(how, center=(8, 10)).next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, counts()[:, 4:12, 7:13])
+
+
 def test_a_file_without_positions_asks_for_them(tmp_path):
     write_cxi(tmp_path / "a.cxi", **{"sample_1/geometry_1/translation": None})
     with pytest.raises(DataError, match=r"a\.cxi.*holds no positions; give `positions\.file`"):
@@ -161,7 +300,7 @@ def test_another_hdf5_file_and_another_entry_are_named(tmp_path):
         cxi_file(tmp_path / "a.cxi", "entry_2")
     with h5py.File(tmp_path / "b.cxi", "w") as file:
         file["frames"] = counts()
-    with pytest.raises(FormatError, match="no frames as CXI files do"):
+    with pytest.raises(FormatError, match=r"no frames as CXI and NeXus files do.*it holds frames"):
         cxi_file(tmp_path / "b.cxi")
 
 

@@ -186,3 +186,85 @@ class TestRealArina(ScanContract):
             },
             geometry={"energy": 300.0, "psize": 1e-4},
         )
+
+
+def brightest(scan):
+    frame = scan.next_chunk(1).data[0]
+    return tuple(int(n) for n in np.unravel_index(frame.argmax(), frame.shape))
+
+
+def test_a_derived_class_gets_the_recorded_beam_centre_too(tmp_path):
+    frames = np.ones((N, H, W), np.uint32)
+    frames[:, 7, 9] = 1000
+    write_master(tmp_path, frames, np.zeros((H, W)))
+
+    class Derived(DectrisScan):
+        def __init__(self, pars=None, **kwargs):
+            p = self.DEFAULT.copy(99)
+            p.update({**(pars or {}), **kwargs}, in_place_depth=99)
+            super().__init__(p)
+
+    asked = parameters(tmp_path, shape=8)
+    assert brightest(Derived(asked)) == brightest(DectrisScan(asked)) == (4, 4)
+    assert brightest(Derived(asked, recorded_center=False)) == (3, 3)
+    assert brightest(Derived(asked, center="fftshift")) == (3, 3)
+    assert brightest(Derived(asked, center=(8, 9))) == (3, 4)
+
+
+@pytest.mark.parametrize(("said", "loud"), [(None, True), (True, False), (False, False)])
+def test_an_energy_of_electrons_that_nobody_called_so_is_told(tmp_path, caplog, said, loud):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    asked = parameters(tmp_path, energy=300.0, electron_data=said)
+    energy = DectrisScan(asked).next_chunk(1).meta.energy
+    assert energy == pytest.approx(629.81 if said else 300.0, rel=1e-4)
+    assert ("energy = 300 keV is taken for that of photons" in caplog.text) == loud
+
+
+def test_a_scan_that_was_broken_off_can_be_used_up_to_the_files_that_were_written(tmp_path, caplog):
+    more = {"detectorSpecific/nimages": (N, ""), "detectorSpecific/ntrigger": (1, "")}
+    write_master(tmp_path, counts(), np.zeros((H, W)), **more)
+    (tmp_path / "scan_data_000003.h5").unlink()
+    with pytest.raises(FormatError, match=r"scan_data_000003\.h5.*`num_frames=8` uses"):
+        DectrisScan(parameters(tmp_path)).auto(1)
+    chunk = DectrisScan(parameters(tmp_path, num_frames=7, center=(8, 10))).next_chunk(20)
+    np.testing.assert_array_equal(chunk.data, counts()[:7])
+    assert "8 frames were recorded; the detector was set to 10" in caplog.text
+
+
+def test_data_files_that_are_missing_before_the_others_are_told(tmp_path, caplog):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    with h5py.File(tmp_path / "scan_master.h5", "r+") as master:
+        del master["entry/data/data_000001"]
+    DectrisScan(parameters(tmp_path, num_frames=6)).auto(1)
+    assert "the first link to a data file is data_000002" in caplog.text
+
+
+def test_frames_that_were_never_written_are_refused(tmp_path):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    with h5py.File(tmp_path / "scan_data_000003.h5", "w") as part:
+        stack = part.create_dataset("entry/data/data", (2, H, W), "u4", chunks=(1, H, W))
+        stack[0] = counts()[8]
+    with pytest.raises(DataError, match="1 were never written"):
+        DectrisScan(parameters(tmp_path)).auto(1)
+    assert len(DectrisScan(parameters(tmp_path, num_frames=9)).next_chunk(20).data) == 9
+
+
+def test_a_flat_field_that_nobody_applied_is_told_unless_it_is_to_be_left(tmp_path, caplog):
+    flat = np.full((H, W), 1.1, np.float32)
+    write_master(tmp_path, counts(), np.zeros((H, W)), **{"detectorSpecific/flatfield": (flat, "")})
+    DectrisScan(parameters(tmp_path, recorded_flatfield="leave")).auto(1)
+    assert "flat field" not in caplog.text
+    DectrisScan(parameters(tmp_path)).auto(1)
+    assert "holds a flat field, nothing says that the detector has applied it" in caplog.text
+
+
+def test_channels_that_are_none_and_one_that_is_not_there_are_told_apart(tmp_path):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    with pytest.raises(DataError, match="`channel` 3 is not there"):
+        DectrisScan(parameters(tmp_path, channel=3)).auto(1)
+    with h5py.File(tmp_path / "scan_master.h5", "r+") as master:
+        for k in (1, 2, 3):
+            del master[f"entry/data/data_00000{k}"]
+        master["entry/data/data"] = counts().reshape(2, 5, H, W)
+    with pytest.raises(DataError, match="a raster of 2 x 5 frames, use Hdf5Loader"):
+        DectrisScan(parameters(tmp_path)).auto(1)

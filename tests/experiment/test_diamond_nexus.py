@@ -57,6 +57,38 @@ def test_a_multiplier_counts_in_place_of_the_units_in_the_file(nexus):
     assert chunk.meta.energy == pytest.approx(16.0)
 
 
+def test_signs_reverse_an_axis_and_leave_the_units_to_the_file(nexus):
+    chunk = load(nexus, positions=Param(slow_multiplier=-1.0))
+    np.testing.assert_allclose(chunk.positions, 1e-6 * np.stack([-Y.ravel(), X.ravel()], axis=1))
+
+
+def test_one_motor_a_line_and_one_a_column_make_a_raster(nexus):
+    with h5py.File(nexus, "a") as file:
+        for name, values in (("y", Y[:, 0]), ("x", X[0])):
+            del file[f"entry_1/sample_1/transformations/{name}"]
+            file[f"entry_1/sample_1/transformations/{name}"] = values
+    chunk = load(nexus, positions=Param(slow_multiplier=1e-6, fast_multiplier=1e-6))
+    np.testing.assert_allclose(chunk.positions, 1e-6 * np.stack([Y.ravel(), X.ravel()], axis=1))
+
+
+def test_a_raster_of_positions_that_is_not_that_of_the_frames_is_refused(nexus):
+    with h5py.File(nexus, "a") as file:
+        del file["entry_1/instrument_1/detector_1/data"]
+        file["entry_1/instrument_1/detector_1/data"] = FRAMES.reshape(COLUMNS, LINES, H, W)
+    with pytest.raises(DataError, match="transposed, or slow and fast are exchanged"):
+        load(nexus)
+
+
+def test_fewer_positions_than_frames_are_used_when_asked(nexus):
+    with h5py.File(nexus, "a") as file:
+        for name, values in (("y", Y.ravel()[:7]), ("x", X.ravel()[:7])):
+            del file[f"entry_1/sample_1/transformations/{name}"]
+            file[f"entry_1/sample_1/transformations/{name}"] = values * 1e-6
+    with pytest.raises(DataError, match=r"12 frames, but 7 positions.*`num_frames=7`"):
+        load(nexus)
+    np.testing.assert_array_equal(load(nexus, num_frames=7).data, FRAMES[:7])
+
+
 def test_a_part_of_the_raster_is_read(nexus):
     box = Param(slow_axis_bounds=(1, 3), fast_axis_bounds=(0, 2))
     chunk = load(nexus, positions=Param(bounding_box=box))
@@ -81,21 +113,22 @@ def test_positions_in_one_dataset_of_three_axes_are_x_y_z(nexus):
     np.testing.assert_allclose(load(nexus).positions, xyz[:, 1::-1])
 
 
-def test_what_is_missing_is_named_with_the_places_it_was_looked_for(nexus, tmp_path):
+def test_what_is_missing_is_named(nexus, tmp_path):
+    with h5py.File(nexus, "a") as file:
+        del file["entry_1/sample_1"]
+    with pytest.raises(DataError, match=r"scan\.nxs.*holds no positions; give"):
+        load(nexus)
     with h5py.File(nexus, "a") as file:
         del file["entry_1/instrument_1/detector_1/data"]
-        del file["entry_1/sample_1"]
-    with pytest.raises(
-        DataError, match=r"no frames \(instrument_1/.* and no positions \(sample_1/"
-    ):
+    with pytest.raises(FormatError, match=r"no frames.*entry_1/instrument_1/detector_1/data"):
         load(nexus)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["beam"] = 1
-    with pytest.raises(DataError, match=r"other\.h5 is no NeXus file of a scan.*only beam"):
+    with pytest.raises(FormatError, match=r"other\.h5: holds no frames.*it holds beam"):
         load(tmp_path / "other.h5")
     with pytest.raises(FormatError, match=r"nowhere\.nxs"):
         load(tmp_path / "nowhere.nxs")
-    with pytest.raises(ParameterError, match="path of a NeXus file"):
+    with pytest.raises(ParameterError, match="path of a CXI or NeXus file"):
         DiamondNexus()
 
 

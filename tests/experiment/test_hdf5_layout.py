@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from ptypy.errors import DataError
 from ptypy.experiment._hdf5_layout import pair_positions, select_frames
-from ptypy.experiment._hdf5_read import Window, read_frames, stretches
-from ptypy.utils import Param
+from ptypy.io.stored_frames import Window, read_frames, stretches
 
 SLOW, FAST = np.array([0.0, 1.0, 2.0]), np.array([10.0, 20.0])
 GRID = np.stack(np.meshgrid(SLOW, FAST, indexing="ij"))
@@ -33,6 +32,26 @@ def test_a_raster_stored_in_any_way_gives_the_same_positions(scan_shape, slow, f
 def test_positions_that_do_not_fit_say_what_would():
     with pytest.raises(DataError, match=r"6 frames \(6,\).*one entry a frame"):
         pair_positions((6,), np.zeros(5), np.zeros(5))
+
+
+@pytest.mark.parametrize(
+    ("scan_shape", "slow", "fast", "remedy"),
+    [
+        ((3, 2), FAST, SLOW, "slow and fast are exchanged"),
+        ((3, 2), GRID[0].T, GRID[1], "one of the two is transposed"),
+        ((3, 2), GRID[0].T, GRID[1].T, "they are transposed"),
+        ((6,), np.zeros((6, 5)), np.zeros((6, 5)), "5 readings a frame.*slow_index"),
+        ((6,), np.zeros(7), np.zeros(7), "num_frames=6"),
+    ],
+)
+def test_positions_of_the_wrong_shape_are_not_mixed_up(scan_shape, slow, fast, remedy):
+    with pytest.raises(DataError, match=remedy):
+        pair_positions(scan_shape, slow, fast)
+
+
+@pytest.mark.parametrize("scan_shape", [(6, 1), (1, 6)])
+def test_a_list_may_have_an_axis_of_one_entry(scan_shape):
+    np.testing.assert_array_equal(pair_positions(scan_shape, SLOW, FAST), RASTER)
 
 
 def test_bounds_filter_skip_and_order_choose_the_frames_they_name():
@@ -70,10 +89,7 @@ def test_any_choice_of_frames_is_read_as_if_all_had_been(choice, start):
     expected[:, start[0] + 2 : 7, start[1] + 1 : 7] = frames[numbers, start[0] :, start[1] :]
     with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
         file["data"] = frames.reshape(*shape, 5, 6)
-        where = Param(file="in memory", key="data")
-        np.testing.assert_array_equal(
-            read_frames(file["data"], where, None, numbers, window), expected
-        )
+        np.testing.assert_array_equal(read_frames(file["data"], numbers, window), expected)
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,62 @@ def test_edf_files_of_every_type_and_byte_order_are_read(tmp_path, kind, dtype, 
 def test_a_pilatus_header_says_what_it_says_and_zeros_say_nothing(line, field, value):
     found = getattr(read_header({"description": line}), field)
     assert found == (None if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_pages_that_were_written_one_by_one_are_all_read(tmp_path, compression):
+    path = tmp_path / "a.tif"
+    for frame in FRAMES:
+        tifffile.imwrite(path, frame, append=True, compression=compression, metadata=None)
+    with tifffile.TiffWriter(tmp_path / "b.tif") as file:
+        for k, frame in enumerate(FRAMES):
+            file.write(frame, contiguous=False, description=f"frame {k}", metadata=None)
+    for name in ("a.tif", "b.tif"):
+        files = frame_files(tmp_path / name)
+        assert (files.count, files.shape) == (4, (5, 6))
+        np.testing.assert_array_equal(files.read([3, 0, 1]), FRAMES[[3, 0, 1]])
+        np.testing.assert_array_equal(image_read(tmp_path / name)[0], FRAMES)
+    tifffile.imwrite(path, FRAMES[0, :4], append=True, metadata=None)
+    with pytest.raises(FormatError, match=r"a\.tif: holds images of different form .*\(4, 6\)"):
+        frame_files(path)
+
+
+def test_a_palette_gives_its_colours_and_not_their_numbers(tmp_path):
+    from PIL import Image
+
+    grey = np.arange(0, 60, 2, dtype=np.uint8).reshape(5, 6)
+    picture = Image.fromarray(59 - grey, mode=None).convert("P")
+    picture.putpalette([level for k in range(256) for level in (59 - min(k, 59),) * 3])
+    picture.save(tmp_path / "grey.png")
+    with Image.open(tmp_path / "grey.png") as stored:
+        assert stored.mode == "P"
+    np.testing.assert_array_equal(image_read(tmp_path / "grey.png")[0], grey)
+    np.testing.assert_array_equal(frame_files(tmp_path / "grey.png").read([0])[0], grey)
+    picture.putpalette([level for k in range(256) for level in (k, 0, 255 - k)])
+    picture.save(tmp_path / "colour.png")
+    assert image_read(tmp_path / "colour.png")[0].shape == (5, 6, 3)
+    with pytest.raises(FormatError, match=r"colour\.png: is a coloured image"):
+        frame_files(tmp_path / "colour.png")
+
+
+def test_what_is_taken_for_frames_of_an_empad_is_told(tmp_path, caplog):
+    np.zeros((2, 130, 128), np.float32).tofile(tmp_path / "a.raw")
+    assert frame_files(tmp_path / "a.raw", "empad").count == 2
+    assert caplog.text == ""
+    assert frame_files(tmp_path / "a.raw").count == 2
+    assert "2 frames of 128 x 128 px, if these are counts of an EMPAD" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("ending", "loader"),
+    [("npz", "ArrayScan"), ("mat", "ArrayScan"), ("h5", "Hdf5Loader"), ("cxi", "CxiScan")],
+)
+def test_a_file_that_is_no_image_is_sent_to_the_loader_that_reads_it(tmp_path, ending, loader):
+    import h5py
+
+    with h5py.File(tmp_path / f"a.{ending}", "w") as file:
+        file["frames"] = FRAMES
+    with pytest.raises(FormatError, match=rf"a\.{ending}: is no image but .* {loader}"):
+        frame_files(tmp_path / f"a.{ending}")
+    with pytest.raises(FormatError, match="there is no such file"):
+        frame_files(tmp_path / f"b.{ending}")

@@ -148,11 +148,7 @@ BROKEN = [
         "`center` left at its default",
         """
     def __init__(self, pars=None, **kwargs):
-        asked = {**(pars or {}), **kwargs}
-        if "center" not in asked:
-            asked["center"] = (5, 6)
-        super().__init__(asked)
-        self.info.shape = (8, 8)
+        super().__init__({"center": (5, 6), **(pars or {}), **kwargs})
 """,
     ),
     (

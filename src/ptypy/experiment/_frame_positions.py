@@ -49,8 +49,23 @@ def raster_points(raster: Param) -> npt.NDArray[np.float64]:
     return points.reshape(-1, 2) * step
 
 
-def see_counts(source: FrameSource, positions: int, name: str, wanted: int | None) -> None:
+def see_counts(
+    source: FrameSource, positions: int, name: str, wanted: int | None, heading: str | None = None
+) -> None:
     """See that there are as many positions as frames, or that enough of both are there.
+
+    Parameters
+    ----------
+    source : FrameSource
+    positions : int
+        How many there are.
+    name : str
+        Where they come from.
+    wanted : int or None
+        How many frames are asked for.
+    heading : str, optional
+        Line of the table that was taken for names of columns. It may be the position that lacks:
+        then all that follow would be moved by one, and no number of frames makes it right.
 
     Raises
     ------
@@ -58,8 +73,17 @@ def see_counts(source: FrameSource, positions: int, name: str, wanted: int | Non
         It names the files, and those that seem to be missing.
     """
     frames = source.count
-    if frames == positions or (wanted is not None and wanted <= min(frames, positions)):
+    lacks_heading = heading is not None and frames == positions + 1
+    enough = wanted is not None and wanted <= min(frames, positions) and not lacks_heading
+    if frames == positions or enough:
         return
+    if lacks_heading:
+        raise DataError(
+            f"{source.name}: {frames} frames, but {positions} positions ({name}), whose first "
+            f"line, {heading!r}, was taken for names of columns: if it is the position of the "
+            "first frame, write numbers there; if it holds names, put # before it, and "
+            f"`num_frames={positions}` uses the first of both"
+        )
     suspects = source.suspects() if frames < positions else ""
     raise DataError(
         f"{source.name}: {frames} frames, but {positions} positions ({name})"

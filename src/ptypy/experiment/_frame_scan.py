@@ -13,14 +13,18 @@ from ptypy.core.data import PtyScan
 from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._frame_positions import position_faults, raster_points, see_counts
 from ptypy.experiment._hdf5_scan import photons_like_electrons
+from ptypy.experiment._untrusted import invalid_counts, saturation_limit, trusted_counts
 from ptypy.io.frame_source import FrameSource
-from ptypy.io.tables import read_columns
+from ptypy.io.tables import read_table
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
-__all__ = ["FrameScan"]
+__all__ = ["FrameScan", "part_used"]
 
 GEOMETRY = ("energy", "distance", "psize")
+
+ELECTRONS_FROM = 60.0
+"""From here on an energy may well be that of electrons [keV]: microscopes have 60, 80, 200, 300."""
 
 
 class FrameScan(PtyScan):
@@ -30,6 +34,14 @@ class FrameScan(PtyScan):
 
     [shape]
     default = None
+
+    [center]
+    default = 'recorded'
+    help = Where the optical axis meets the raw frame [px]
+    type = list, tuple, str
+    doc = (y, x), ``'fftshift'`` for shape // 2, ``'geometric'`` for shape / 2 - 1/2. ``'recorded'``
+     for what the files say, and ``'fftshift'`` if they say nothing. With ``None`` it is found from
+     the frames, see :py:data:`auto_center`.
 
     [positions.file]
     default = None
@@ -113,19 +125,23 @@ class FrameScan(PtyScan):
     default = True
     type = bool
     help = Whether the files may say where the beam meets the detector
-    doc = Only if :py:data:`center` is not given. Set it to False if nobody calibrated this number.
+    doc = Only if :py:data:`center` is ``'recorded'``. Set it to False if nobody calibrated this
+     number.
 
     [electron_data]
-    default = False
+    default = None
     type = bool
     help = Take the energy for that of electrons, whose wavelength is another than that of photons
+    doc = ``None`` if nobody said, which means photons; from 60 keV on, this is told loudly.
     """
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        asked = {**(pars or {}), **kwargs}
-        self._chosen_center = "center" in asked
         p = self.DEFAULT.copy(99)
-        p.update(asked, in_place_depth=99)
+        p.update({**(pars or {}), **kwargs}, in_place_depth=99)
+        # Compared by value: a derived class hands over all defaults beside what was asked for.
+        self._takes_center = isinstance(p.center, str) and p.center == "recorded"
+        if self._takes_center:
+            p.center = PtyScan.DEFAULT.center
         super().__init__(p)
 
     def _look(self) -> FrameSource:
@@ -174,8 +190,10 @@ class FrameScan(PtyScan):
             return None
         where = self.info.positions
         factor = np.broadcast_to(np.asarray(where.multiplier, dtype=np.float64), 2)
+        heading = None
         if where.file is not None:
-            name, table = str(where.file), read_columns(where.file, where.columns, where.key)
+            name = str(where.file)
+            table, heading = read_table(where.file, where.columns, where.key)
         elif where.raster.shape is not None:
             name, table = "positions.raster.shape", raster_points(where.raster)
         else:
@@ -188,7 +206,7 @@ class FrameScan(PtyScan):
             table = recorded
         if table.shape[1] != 2:
             raise DataError(f"{name}: {table.shape[1]} columns; give two, of y and x")
-        see_counts(self._source, len(table), name, self.num_frames)
+        see_counts(self._source, len(table), name, self.num_frames, heading)
         return np.asarray(table[:frames] * factor)
 
     def load_weight(self) -> npt.NDArray[np.bool_] | None:
@@ -205,7 +223,7 @@ class FrameScan(PtyScan):
         if source.recorded.bad is not None:
             trusted &= ~source.recorded.bad
         ends = source.read(sorted({0, source.count - 1}))
-        trusted &= ~_invalid(ends, self._limit(ends.dtype)).all(axis=0)
+        trusted &= ~invalid_counts(ends, self._limit(ends.dtype)).all(axis=0)
         return None if trusted.all() else trusted
 
     def load_common(self) -> dict[str, Any]:
@@ -216,7 +234,7 @@ class FrameScan(PtyScan):
             value = getattr(recorded, name)
             if value is not None and isinstance(self.info[name], Placeholder):
                 self.meta[name] = value
-        if self.info.recorded_center and not self._chosen_center and recorded.center is not None:
+        if self.info.recorded_center and self._takes_center and recorded.center is not None:
             common["center"] = _inside(recorded.center, source)
         for name, told in (("darkfield", recorded.dark), ("flatfield", recorded.flat)):
             if self.info[name].file is not None:
@@ -234,6 +252,12 @@ class FrameScan(PtyScan):
                 fault = "is needed with `electron_data`: the energy of the electrons [keV]"
                 raise ParameterError([Fault("energy", "None", fault)])
             self.meta.energy = photons_like_electrons(float(self.meta.energy))
+        elif self.info.electron_data is None and self.meta.energy >= ELECTRONS_FROM:
+            logger.error(
+                "energy = %g keV is taken for that of photons: set `electron_data` to True if it "
+                "is that of electrons, whose wavelength is another, or to False",
+                self.meta.energy,
+            )
         self.correct_with(dark=self.common.get("darkfield"), flat=self.common.get("flatfield"))
 
     def load_block(
@@ -256,44 +280,23 @@ class FrameScan(PtyScan):
             True where a pixel may be trusted, if some are saturated in these frames.
         """
         frames = self._source.read(indices)
-        return frames, None, self._unsaturated(frames)
+        part = part_used(self.region_in_raw, frames.shape[1:])
+        limit = self._limit(frames.dtype)
+        return frames, None, trusted_counts(frames, limit, weight=self.weight2d, part=part)
 
     def _limit(self, dtype: np.dtype[Any]) -> float | None:
         """Give the counts from which on a pixel of this type is not trusted."""
-        asked, told = self.info.saturation, self._source.recorded.saturation
-        limits = [float(asked)] if asked is not None else [] if told is None else [float(told)]
-        if dtype.kind == "u" and asked is None:
-            limits.append(float(np.iinfo(dtype).max))
-        return min(limits) if limits else None
+        return saturation_limit(dtype, self.info.saturation, self._source.recorded.saturation)
 
-    def _unsaturated(self, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
-        """Mark pixels that are invalid in single frames; None if there are none."""
-        limit = self._limit(frames.dtype)
-        if not len(frames) or (limit is None and frames.dtype.kind != "i"):
-            return None
-        rows, columns = self._used(frames.shape[1:])
-        part = frames[:, rows, columns]
-        too_high = limit is not None and part.size and part.max() >= limit
-        too_low = frames.dtype.kind == "i" and part.size and part.min() < 0
-        if not too_high and not too_low:
-            return None
-        bad = _invalid(part, limit)
-        weight = self.weight2d
-        if weight is not None:
-            bad &= weight[rows, columns] > 0
-        if not bad.any():
-            return None
-        trusted = np.ones(frames.shape[1:], dtype=bool) if weight is None else weight > 0
-        trusted = np.repeat(trusted[None], len(frames), axis=0)
-        trusted[:, rows, columns] &= ~bad
-        return trusted
 
-    def _used(self, raw: tuple[int, ...]) -> tuple[slice, slice]:
-        """Give the part of a raw frame that is used, as far as that is known."""
-        if self.region_in_raw is None:
-            return slice(0, raw[0]), slice(0, raw[1])
-        top, left, rows, columns = self.region_in_raw
-        return slice(max(top, 0), max(top + rows, 0)), slice(max(left, 0), max(left + columns, 0))
+def part_used(
+    region: tuple[int, int, int, int] | None, raw: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Give the part of raw frames that `PtyScan.region_in_raw` names; all where it is None."""
+    if region is None:
+        return slice(0, raw[0]), slice(0, raw[1])
+    top, left, rows, columns = region
+    return slice(max(top, 0), max(top + rows, 0)), slice(max(left, 0), max(left + columns, 0))
 
 
 def _field(where: Param, shape: tuple[int, int], name: str) -> npt.NDArray[Any]:
@@ -304,12 +307,13 @@ def _field(where: Param, shape: tuple[int, int], name: str) -> npt.NDArray[Any]:
     DataError
         If it has not the shape of a frame.
     """
+    from ptypy.io.array_file import read_array
     from ptypy.io.frame_files import frame_files
-    from ptypy.io.tables import HDF5, read_dataset
+    from ptypy.io.tables import HDF5
 
     ending = str(where.file).lower().rpartition(".")[2]
     if f".{ending}" in (*HDF5, ".npz"):
-        stored = read_dataset(where.file, where.key)
+        stored = read_array(where.file, where.key)
     else:
         files = frame_files(where.file)
         stored = files.read(range(files.count))
@@ -321,14 +325,6 @@ def _field(where: Param, shape: tuple[int, int], name: str) -> npt.NDArray[Any]:
         )
     mean = stored[0] if len(stored) == 1 else stored.mean(axis=0, dtype=np.float64)
     return np.asarray(mean)
-
-
-def _invalid(frames: npt.NDArray[Any], limit: float | None) -> npt.NDArray[np.bool_]:
-    """Mark counts that no detector counts: negative ones, and those from a limit on."""
-    if frames.dtype.kind == "b":
-        return np.zeros(frames.shape, dtype=bool)
-    bad = np.zeros(frames.shape, dtype=bool) if limit is None else frames >= limit
-    return np.asarray(bad | (frames < 0) if frames.dtype.kind == "i" else bad)
 
 
 def _inside(center: tuple[float, float], source: FrameSource) -> tuple[float, float] | None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ptypy.errors import DataError, FormatError
 from ptypy.experiment._hdf5_layout import (
+    first_of_both,
     monitor_gain,
     motor_of,
     pair_positions,
@@ -18,8 +19,11 @@ from ptypy.experiment._hdf5_layout import (
     read_bounds,
     select_frames,
 )
-from ptypy.experiment._hdf5_read import Opener, Window, dataset_of, read_frames, read_numbers
+from ptypy.experiment._hdf5_read import Opener, dataset_of, factor_of, read_numbers
+from ptypy.io.stored_frames import Window, read_frames
+from ptypy.io.written_frames import see_written, unwritten
 from ptypy.utils.parameters import Param
+from ptypy.utils.units import KEV, METRES
 
 __all__ = ["FIELDS", "Hdf5Files", "look_at_all"]
 
@@ -40,13 +44,19 @@ class Hdf5Files:
         Opens a file.
     has_motors : bool
         False if positions come from elsewhere.
+    wanted : int, optional
+        How many frames will be used, if that is known.
     """
 
-    def __init__(self, where: Param, opened: Opener, *, has_motors: bool) -> None:
+    def __init__(
+        self, where: Param, opened: Opener, *, has_motors: bool, wanted: int | None = None
+    ) -> None:
         self.where = where
         self.opened = opened
         self.has_motors = has_motors
+        self.wanted = wanted
         self._looked: dict[str, tuple[bool, int | None]] = {}
+        self._factors: dict[str, float] = {}
 
     def survey(self) -> None:
         """See that all that is named is there and fits together.
@@ -59,7 +69,8 @@ class Hdf5Files:
         looks: list[Callable[[], Any]] = [self._see_frames]
         looks += [partial(self.is_each, name) for name in FIELDS if self.has(name)]
         looks += [lambda: self.motors] if self.has_motors else []
-        look_at_all([*looks, lambda: self.gain, self.recorded, lambda: self.frame_numbers])
+        looks += [lambda: self.gain, lambda: self.recorded, lambda: self.frame_numbers]
+        look_at_all([*looks, self._see_written])
 
     def has(self, name: str) -> bool:
         """Say whether a group of parameters names a dataset."""
@@ -113,23 +124,29 @@ class Hdf5Files:
         height, width = self.dataset_shape[-2:]
         return height, width
 
-    @cached_property
-    def motors(self) -> list[Floats]:
+    @property
+    def motors(self) -> tuple[Floats, Floats]:
         """Readings of the slow and the fast motor [m], of a shape that fits the frames."""
+        return self._paired[1:]
+
+    @cached_property
+    def _paired(self) -> tuple[tuple[int, ...], Floats, Floats]:
+        """Shape of the scan as far as it has positions, and the motors [m]."""
         raw = self.read_motors()
-        frames = int(np.prod(self.scan_shape))
-        motors = [self.one_motor(axis, values, frames) for axis, values in raw.items()]
+        inner = {axis: self._of_scan(values) for axis, values in raw.items()}
         try:
-            pair_positions(self.scan_shape, *motors)
+            return self._pair(raw)
         except DataError:
-            inner = [self._of_scan(values) for values in raw.values()]
-            if all(one is values for one, values in zip(inner, raw.values(), strict=True)):
+            if all(inner[axis] is values for axis, values in raw.items()):
                 raise
-            motors = [
-                self.one_motor(axis, one, frames) for axis, one in zip(raw, inner, strict=True)
-            ]
-            pair_positions(self.scan_shape, *motors)
-        return motors
+        return self._pair(inner)
+
+    def _pair(self, raw: dict[str, Floats]) -> tuple[tuple[int, ...], Floats, Floats]:
+        frames = int(np.prod(self.scan_shape))
+        slow, fast = (self.one_motor(axis, values, frames) for axis, values in raw.items())
+        shape, slow, fast = first_of_both(self.scan_shape, slow, fast, self.wanted)
+        pair_positions(shape, slow, fast)
+        return shape, slow, fast
 
     def read_motors(self) -> dict[str, Floats]:
         """Read the datasets of the slow and the fast motor."""
@@ -147,18 +164,31 @@ class Hdf5Files:
         """Pick one motor out of its dataset, and bring it to metres."""
         group = self.where.positions
         picked = motor_of(values, group[f"{axis}_index"], frames, f"positions.{axis}")
-        return picked * float(group[f"{axis}_multiplier"])
+        return picked * self.factor(axis)
+
+    def factor(self, axis: str) -> float:
+        """Give the factor that turns the readings of a motor into metres."""
+        if axis not in self._factors:
+            group = self.where.positions
+            source = Param(file=group.file, key=group[f"{axis}_key"])
+            self._factors[axis] = factor_of(
+                self.opened, source, float(group[f"{axis}_multiplier"]), METRES, f"positions.{axis}"
+            )
+        return self._factors[axis]
 
     @property
     def positions(self) -> Floats:
-        """Position (slow, fast) of every frame of the file [m], shape (K, 2)."""
-        return pair_positions(self.scan_shape, *self.motors)
+        """Position (slow, fast) of every frame of the file that has one [m], shape (K, 2)."""
+        return pair_positions(*self._paired)
 
     @cached_property
     def frame_numbers(self) -> npt.NDArray[np.int64]:
         """Frames that are used, counted in the order of the file."""
         shape = self.scan_shape
-        return self.choose(raster_shape(shape, *self.motors) if self.has_motors else shape)
+        if not self.has_motors:
+            return self.choose(shape)
+        numbers = self.choose(raster_shape(shape, *self.motors))
+        return numbers[numbers < np.prod(self._paired[0])]
 
     def choose(self, scan_shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
         """Give the frames of a scan of this shape that are used."""
@@ -192,6 +222,7 @@ class Hdf5Files:
             monitor = self._of_scan(monitor)
         return monitor_gain(monitor.ravel(), self.scan_shape, source.sigma)
 
+    @cached_property
     def recorded(self) -> dict[str, Any]:
         """Read energy [keV], distance [m] and pixel size [m] where they are recorded."""
         found: dict[str, Any] = {}
@@ -199,12 +230,12 @@ class Hdf5Files:
             if not self.has(f"recorded_{name}"):
                 continue
             source = self.where[f"recorded_{name}"]
-            keys = (source.key,) if isinstance(source.key, str) else source.key
-            each = [Param(source, key=key) for key in keys]
-            stored = np.concatenate(
-                [read_numbers(self.opened, one, f"recorded_{name}").ravel() for one in each]
+            stored = read_numbers(self.opened, source, f"recorded_{name}").ravel()
+            units = KEV if name == "energy" else METRES
+            factor = factor_of(
+                self.opened, source, float(source.multiplier), units, f"recorded_{name}"
             )
-            values = stored * source.multiplier + source.get("offset", 0.0)
+            values = stored * factor + source.get("offset", 0.0)
             if not values.size or not np.isfinite(values).all() or (values <= 0).any():
                 raise DataError(
                     f"recorded_{name}: {source.file}:{source.key} gives {values.tolist()[:3]}; "
@@ -236,7 +267,8 @@ class Hdf5Files:
         outer = self.outer if name == "intensities" else self._look_at(name)[1]
         with self.opened(source.file) as file:
             dataset = dataset_of(file, source, name)
-            return read_frames(dataset, source, outer, numbers, window)
+            label = f"{source.file}:{source.key}"
+            return read_frames(dataset, numbers, window, label=label, outer=outer)
 
     def _see_frames(self) -> None:
         if not np.prod(self.dataset_shape):
@@ -244,6 +276,15 @@ class Hdf5Files:
             raise DataError(
                 f"{source.file}:{source.key} has shape {self.full_shape}: there are no frames"
             )
+
+    def _see_written(self) -> None:
+        """Refuse frames that nobody has written: HDF5 would give a constant in their place."""
+        source = self.where.intensities
+        with self.opened(source.file) as file:
+            missing = unwritten(dataset_of(file, source, "intensities"))
+        missing = missing if self.outer is None else missing[self.outer]
+        label = f"intensities: {source.file}:{source.key}"
+        see_written(missing.ravel(), self.frame_numbers[: self.wanted], label)
 
     def _look_at(self, name: str) -> tuple[bool, int | None]:
         """Tell whether a field is one a frame, and which entry along an outer axis it is."""

@@ -12,16 +12,19 @@ from ptypy.utils.verbose import logger
 
 __all__ = [
     "correct_frames",
+    "first_of_both",
     "monitor_gain",
     "motor_of",
     "pair_positions",
     "raster_shape",
     "read_bounds",
     "read_edges",
+    "see_shapes",
     "select_frames",
 ]
 
 Floats = npt.NDArray[np.float64]
+Shape = tuple[int, ...]
 Reals = npt.NDArray[np.floating[Any]]
 
 
@@ -49,6 +52,11 @@ def motor_of(values: Floats, index: int | None, frames: int, name: str) -> Float
         if values.ndim == 0:
             raise DataError(f"{name}_index is {index}, but the dataset holds a single number")
         last = values.ndim > 1 and values.shape[0] == frames != values.shape[-1]
+        if values.ndim == 2 and values.shape == (frames, frames) and frames > 1:
+            logger.error(
+                "%s: its dataset has shape %s, so that either axis could count the motors: taken "
+                "for the first", name, values.shape,
+            )  # fmt: skip
         values = values if not last else np.moveaxis(values, -1, 0)
         if not -len(values) <= index < len(values):
             raise DataError(f"{name}_index is {index}; there are motors 0 to {len(values) - 1}")
@@ -64,8 +72,8 @@ def pair_positions(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> F
     scan_shape : tuple of int
         Shape of the frame dataset without its last two axes: ``(K,)`` or ``(A, B)``.
     slow, fast : ndarray
-        Readings of the two motors. Either one a frame (any shape that has as many elements
-        as there are frames), or one a line and one a column of a raster.
+        Readings of the two motors. Either one a frame, of the shape of the scan or as a list; or
+        one a line and one a column of a raster.
 
     Returns
     -------
@@ -77,22 +85,105 @@ def pair_positions(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> F
     DataError
         If the shapes do not fit; it lists those that would.
     """
+    see_shapes(scan_shape, slow.shape, fast.shape)
+    if slow.size == fast.size == np.prod(scan_shape):
+        return np.stack([slow.ravel(), fast.ravel()], axis=1)
+    grid = np.meshgrid(slow, fast, indexing="ij")
+    return np.stack([axis.ravel() for axis in grid], axis=1)
+
+
+def see_shapes(scan_shape: Shape, slow: Shape, fast: Shape) -> None:
+    """See that motors of these shapes give every frame one position, and the right one.
+
+    Parameters
+    ----------
+    scan_shape, slow, fast : tuple of int
+        As for `pair_positions`.
+
+    Raises
+    ------
+    DataError
+        It says which shapes would fit.
+    """
     frames = int(np.prod(scan_shape))
-    if slow.shape == fast.shape and slow.size == frames:
-        return np.stack([slow.ravel(), fast.ravel()], axis=1)
-    if slow.size == fast.size == frames:
-        return np.stack([slow.ravel(), fast.ravel()], axis=1)
-    if slow.ndim == fast.ndim == 1 and slow.size * fast.size == frames:
-        grid = np.meshgrid(slow, fast, indexing="ij")
-        return np.stack([axis.ravel() for axis in grid], axis=1)
-    raise DataError(
-        f"{frames} frames {scan_shape} do not fit slow positions {slow.shape} and fast positions "
-        f"{fast.shape}: both need one entry a frame, or slow one a line and fast one a column "
-        f"so that their sizes multiply to {frames}"
+    # A list may have axes of one entry.
+    scan = tuple(n for n in scan_shape if n != 1) if len(scan_shape) > 1 else scan_shape
+    if np.prod(slow) == np.prod(fast) == frames:
+        shapes = {shape for shape in (slow, fast) if len(shape) > 1}
+        if len(shapes) < 2 and (len(scan) < 2 or shapes <= {scan}):
+            return
+        remedy = ""
+        if len(shapes) == 2 and slow == fast[::-1]:
+            remedy = "; one of the two is transposed"
+        elif len(shapes) == 1 and len(scan) == 2 and shapes == {scan[::-1]}:
+            remedy = "; they are transposed"
+        raise _misfit(scan_shape, slow, fast, remedy)
+    if len(slow) == len(fast) == 1 and slow[0] * fast[0] == frames:
+        if len(scan) < 2 or scan == (*slow, *fast):
+            return
+        exchanged = scan == (*fast, *slow)
+        raise _misfit(
+            scan_shape, slow, fast,
+            "; slow and fast are exchanged: give each the key of the other" if exchanged else "",
+        )  # fmt: skip
+    raise _misfit(scan_shape, slow, fast, _hint(frames, slow, fast))
+
+
+def _misfit(scan_shape: Shape, slow: Shape, fast: Shape, remedy: str) -> DataError:
+    frames = int(np.prod(scan_shape))
+    lengths = f", their sizes {scan_shape}" if len(scan_shape) > 1 else ""
+    return DataError(
+        f"{frames} frames {scan_shape} do not fit slow positions {slow} and fast positions "
+        f"{fast}: both need one entry a frame, or slow one a line and fast one a column "
+        f"so that their sizes multiply to {frames}{lengths}{remedy}"
     )
 
 
-def raster_shape(scan_shape: tuple[int, ...], slow: Floats, fast: Floats) -> tuple[int, ...]:
+def _hint(frames: int, slow: Shape, fast: Shape) -> str:
+    """Say what may be meant by shapes that do not fit."""
+    least = min(frames, *slow[:1], *fast[:1])
+    if len(slow) == len(fast) == 1 and slow == fast and least > 0:
+        return f"; `num_frames={least}` uses the first of both"
+    many = [shape for shape in (slow, fast) if len(shape) == 2 and shape[0] == frames]
+    if many:
+        return (
+            f"; {many[0][1]} readings a frame? `slow_index` and `fast_index` choose one of them; "
+            "store their means to use all"
+        )
+    return ""
+
+
+def first_of_both(
+    scan_shape: Shape, slow: Floats, fast: Floats, wanted: int | None
+) -> tuple[Shape, Floats, Floats]:
+    """Give motors of a plain list of frames as many entries as are wanted, if both have these.
+
+    Parameters
+    ----------
+    scan_shape : tuple of int
+        ``(K,)`` or ``(A, B)``.
+    slow, fast : ndarray
+        Readings of the two motors; more or fewer than there are frames.
+    wanted : int or None
+        How many frames will be used, if somebody says so.
+
+    Returns
+    -------
+    scan_shape : tuple of int
+    slow, fast : ndarray
+        All cut to the smaller of both counts if that is enough; else as they were.
+    """
+    frames = int(np.prod(scan_shape))
+    lists = len(scan_shape) == slow.ndim == fast.ndim == 1 and slow.size == fast.size
+    if not lists or wanted is None or slow.size == frames or slow.size * fast.size == frames:
+        return scan_shape, slow, fast
+    least = min(frames, slow.size)
+    if wanted > least:
+        return scan_shape, slow, fast
+    return (least,), slow[:least], fast[:least]
+
+
+def raster_shape(scan_shape: Shape, slow: Floats, fast: Floats) -> Shape:
     """Give lines and columns of a scan whose frames are one list, where positions tell them.
 
     Parameters

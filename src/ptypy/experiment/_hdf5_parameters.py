@@ -11,7 +11,7 @@ import numpy as np
 from ptypy.errors import Fault
 from ptypy.utils.parameters import Param
 
-__all__ = ["faults_of", "plain_paths"]
+__all__ = ["faults_of", "plain_paths", "range_faults"]
 
 GROUPS = (
     "mask", "flatfield", "darkfield", "normalisation", "framefilter", "recorded_energy",
@@ -55,11 +55,16 @@ def _missing(p: Param, has_motors: bool) -> Iterator[Fault]:
             yield Fault(f"{group}.key", "None", f"is needed beside file {file!r}")
 
 
-def _choices(p: Param) -> Iterator[Fault]:
+def range_faults(p: Param) -> Iterator[Fault]:
+    """Name bounds of a scan that are no ranges."""
     for axis in ("slow", "fast"):
         name = f"positions.bounding_box.{axis}_axis_bounds"
         if not _is_range(p[name]):
             yield Fault(name, repr(p[name]), "must be (first, last + 1) or the first alone")
+
+
+def _choices(p: Param) -> Iterator[Fault]:
+    yield from range_faults(p)
     padding = p.padding
     if padding is not None:
         edges = np.asarray(padding)

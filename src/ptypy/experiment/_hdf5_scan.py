@@ -14,8 +14,14 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._hdf5_files import Hdf5Files
 from ptypy.experiment._hdf5_layout import correct_frames, read_edges
 from ptypy.experiment._hdf5_parameters import faults_of, plain_paths
-from ptypy.experiment._hdf5_read import Window
+from ptypy.experiment._untrusted import (
+    invalid_counts,
+    saturation_limit,
+    say_empty,
+    trusted_counts,
+)
 from ptypy.io import open_h5
+from ptypy.io.stored_frames import Window
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
@@ -73,7 +79,8 @@ class Hdf5Scan(PtyScan):
     @cached_property
     def _files(self) -> Hdf5Files:
         has_motors = self._reads_positions(self.info)
-        return Hdf5Files(self._where(), self._open, has_motors=has_motors)
+        wanted = self.info.num_frames
+        return Hdf5Files(self._where(), self._open, has_motors=has_motors, wanted=wanted)
 
     def load_positions(self) -> npt.NDArray[np.float64] | None:
         """Pair motor readings with frames and choose the frames to use.
@@ -100,14 +107,29 @@ class Hdf5Scan(PtyScan):
         return None
 
     def load_weight(self) -> npt.NDArray[np.bool_] | None:
-        """Read the mask, True where a pixel may be trusted; None if there is none for all."""
+        """Give the mask all frames share, True where a pixel may be trusted, or None.
+
+        It is what ``mask`` says, without the pixels that are invalid in the first frame and in
+        the last.
+        """
         files, where = self._files, self._files.where
-        if files.has_each("mask") or (not files.has("mask") and where.padding is None):
-            return None
         mask = np.ones(files.frame_shape, dtype=bool)
-        if files.has("mask"):
+        if files.has("mask") and not files.has_each("mask"):
             mask = (files.field("mask") != 0) ^ bool(where.mask.get("invert", False))
+        mask &= ~self._invalid_always()
+        if mask.all() and where.padding is None:
+            return None
         return np.pad(mask, read_edges(where.padding))
+
+    def _invalid_always(self) -> npt.NDArray[np.bool_]:
+        """Mark pixels whose counts are invalid in the first frame and in the last."""
+        files = self._files
+        used = files.frame_numbers[: self.info.num_frames]
+        height, width = files.frame_shape
+        whole = Window(slice(0, height), slice(0, width), (height, width), (0, 0))
+        ends = files.frames(np.unique(used[[0, -1]]), whole)
+        limit = saturation_limit(ends.dtype, self.info.saturation)
+        return np.asarray(invalid_counts(ends, limit).all(axis=0))
 
     def load_common(self) -> dict[str, Any]:
         """Read what all frames share: dark, flat, beam monitor, and which frames are used."""
@@ -120,7 +142,7 @@ class Hdf5Scan(PtyScan):
     def _load_shared(self) -> dict[str, Any]:
         """Read dark and flat, and what is recorded of the geometry."""
         files = self._files
-        for name, value in files.recorded().items():
+        for name, value in files.recorded.items():
             self._take(name, value)
         common = {}
         for name in ("darkfield", "flatfield"):
@@ -182,20 +204,24 @@ class Hdf5Scan(PtyScan):
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
         """Read frames by their number in the file, and correct what changes between them."""
         files, window, alone = self._files, self._window, self._window.alone
-        if not self._corrects_here:
-            frames, usable = files.frames(numbers, window), None
-        else:
-            raw = files.frames(numbers, alone)
+        frames = files.frames(numbers, alone if self._corrects_here else window)
+        part = window.target if frames.shape[1:] == window.shape else alone.target
+        weight = None if self.weight2d is None else self.weight2d[window.target]
+        held = frames[:, *part]
+        say_empty(held, numbers, f"{files.where.intensities.file}")
+        limit = saturation_limit(held.dtype, self.info.saturation)
+        trusted = trusted_counts(held, limit, weight=weight)
+        if self._corrects_here:
             dark, flat = (self._field(name, numbers, alone) for name in ("darkfield", "flatfield"))
-            real, usable = correct_frames(raw, dark, flat, gain)
+            real, usable = correct_frames(frames, dark, flat, gain)
             frames = _placed(real, window)
+            trusted = _both(trusted, usable)
         if files.has_each("mask"):
             stored = files.frames(numbers, alone, "mask") != 0
-            mask = stored ^ bool(files.where.mask.get("invert", False))
-            return frames, _placed(mask if usable is None else mask & usable, window)
-        if usable is None:
+            trusted = _both(trusted, stored ^ bool(files.where.mask.get("invert", False)))
+        if trusted is None:
             return frames, None
-        weights = _placed(np.broadcast_to(usable, (len(numbers), *usable.shape[-2:])), window)
+        weights = _placed(np.broadcast_to(trusted, (len(numbers), *trusted.shape[-2:])), window)
         return frames, weights if self.weight2d is None else weights & (self.weight2d > 0)
 
     @property
@@ -271,6 +297,13 @@ def photons_like_electrons(energy: float) -> float:
     1.9687
     """
     return float(np.sqrt(energy * (energy + 2 * ELECTRON_REST_ENERGY)))
+
+
+def _both(
+    one: npt.NDArray[np.bool_] | None, other: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_] | None:
+    """Trust what both trust; None trusts all."""
+    return one if other is None else other if one is None else one & other
 
 
 def _within(part: slice, place: int, size: int) -> slice:

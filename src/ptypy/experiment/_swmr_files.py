@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from ptypy.errors import DataError, FormatError
 from ptypy.experiment._hdf5_files import FIELDS, Floats, Hdf5Files, look_at_all
-from ptypy.experiment._hdf5_layout import motor_of
-from ptypy.experiment._hdf5_read import dataset_of, files_of
+from ptypy.experiment._hdf5_layout import motor_of, see_shapes
+from ptypy.experiment._hdf5_read import dataset_of
 from ptypy.io import open_h5
+from ptypy.io.stored_frames import files_of, use_filters
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger
 
@@ -68,7 +69,8 @@ class LiveFiles(Hdf5Files):
 
     def survey(self) -> None:
         """See that what does not change is there and fits together."""
-        looks: list[Callable[[], Any]] = [lambda: self.full_shape, self.progress, self.recorded]
+        looks: list[Callable[[], Any]] = [lambda: self.full_shape, self.progress]
+        looks += [lambda: self.recorded, *(partial(self.factor, a) for a in self._axes)]
         looks += [partial(self.is_each, name) for name in FIELDS if self.has(name)]
         look_at_all(looks)
 
@@ -148,8 +150,7 @@ class LiveFiles(Hdf5Files):
     def _homes(self) -> list[str]:
         """Files that are being written, those behind links too."""
         sources = [("intensities", self.where.intensities)]
-        axes = ("slow", "fast") if self.has_motors else ()
-        sources += [(f"positions.{axis}", self._motor_source(axis)) for axis in axes]
+        sources += [(f"positions.{axis}", self._motor_source(axis)) for axis in self._axes]
         homes = set()
         for name, source in sources:
             with self.opened(source.file) as file:
@@ -158,6 +159,10 @@ class LiveFiles(Hdf5Files):
                     if key is not None:
                         homes |= files_of(dataset_of(file, Param(source, key=key), name))
         return sorted(homes)
+
+    @property
+    def _axes(self) -> tuple[str, ...]:
+        return ("slow", "fast") if self.has_motors else ()
 
     def _motor_source(self, axis: str) -> Param:
         group = self.where.positions
@@ -207,10 +212,17 @@ class LiveFiles(Hdf5Files):
         if index is not None:
             values = np.moveaxis(values, _motor_axis(full), 0)
         picked = motor_of(values, index, -1, f"positions.{axis}")
-        return picked * float(group[f"{axis}_multiplier"])
+        return picked * self.factor(axis)
 
     def _is_by_axis(self, frames: Extent, slow: Extent, fast: Extent) -> bool:
         """Say whether positions are one a line and one a column, not one a frame."""
+        shapes = [tuple(n for n in extent.full if n is not None) for extent in (frames, slow, fast)]
+        whole = all(
+            len(one.full) == len(n) for one, n in zip((frames, slow, fast), shapes, strict=True)
+        )
+        if len(shapes[0]) == 2 and whole:
+            # Of the shapes that the whole scan will have: what does not fit now never will.
+            see_shapes(*shapes)
         if not len(slow.full) == len(fast.full) == 1:
             return False
         lines, columns = slow.full[0], fast.full[0]
@@ -251,8 +263,7 @@ def open_swmr(path: str) -> Iterator[Any]:
     """Open an HDF5 file that may be being written; FormatError if that cannot be."""
     import h5py
 
-    with contextlib.suppress(ImportError):
-        import hdf5plugin  # noqa: F401
+    use_filters()
     with contextlib.ExitStack() as stack:
         # A file of this version says itself whether it may be read, so that no lock is needed,
         # which could keep its writer out.

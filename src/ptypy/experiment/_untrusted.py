@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["invalid_counts", "saturation_limit", "trusted_counts"]
+from ptypy.utils.verbose import logger
+
+__all__ = ["invalid_counts", "saturation_limit", "say_empty", "trusted_counts"]
 
 Bools = npt.NDArray[np.bool_]
 Part = tuple[slice, slice]
@@ -117,6 +119,30 @@ def trusted_counts(
     trusted = np.repeat(shared[None], len(frames), axis=0)
     trusted[:, rows, columns] &= ~bad
     return trusted
+
+
+def say_empty(frames: npt.NDArray[Any], numbers: npt.NDArray[np.int64], name: str) -> None:
+    """Say which frames hold no count at all: perhaps nobody has written them.
+
+    Parameters
+    ----------
+    frames : (n, H, W)
+        Counts as they are stored, that part of them that will be used.
+    numbers : (n,) int64
+        How the frames are counted in the file.
+    name : str
+        The file.
+    """
+    if not frames.size:
+        return
+    # Few frames have no count in the row in their middle: only these are looked at as a whole.
+    suspects = np.flatnonzero(~frames[:, frames.shape[1] // 2].any(axis=1))
+    empty = [int(numbers[k]) for k in suspects if not frames[k].any()]
+    if empty:
+        logger.error(
+            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
+            "written?", name, len(empty), len(frames), empty[0],
+        )  # fmt: skip
 
 
 def _largest(frames: npt.NDArray[Any]) -> float:

@@ -13,9 +13,13 @@ import numpy.typing as npt
 from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
 from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.experiment._frame_scan import part_used
+from ptypy.experiment._untrusted import invalid_counts, saturation_limit, trusted_counts
 from ptypy.io.array_file import StoredStack, read_array
+from ptypy.io.written_frames import see_written
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.units import m2keV, wavelength
+from ptypy.utils.verbose import logger
 
 __all__ = ["ArrayScan"]
 
@@ -29,6 +33,11 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 
 NUMBERS = {"ptylab": {"energy": "wavelength", "distance": "zo", "psize": "dxd"}}
 """Where they keep the geometry, SI units."""
+
+NAMES = {"energy": "wavelength", "distance": "distance", "psize": "size of a pixel"}
+
+ASSUMED = {"position_unit": "m", "zero_frequency": "center"}
+"""What holds where neither the user nor the layout says something else."""
 
 ARRAYS = ("frames", "positions", "mask")
 
@@ -70,8 +79,8 @@ class ArrayScan(PtyScan):
     type = str
     help = Program whose names and conventions the file follows
     doc = ``'tike'``: .npz with ``data`` (zero frequency in the corner) and ``scan`` (pixels of the
-     object); ``'ptylab'``: HDF5 with ``ptychogram``, ``encoder``, ``wavelength``, ``zo``, ``dxd``.
-     What is given beside it counts.
+     object); ``'ptylab'``: HDF5 with ``ptychogram``, ``encoder``, ``wavelength``, ``zo``, ``dxd``,
+     and perhaps ``orientation``. What is given beside it counts.
     choices = ['tike', 'ptylab']
 
     [frames]
@@ -90,9 +99,10 @@ class ArrayScan(PtyScan):
     help = Set if frames hold square roots of counts
 
     [zero_frequency]
-    default = 'center'
+    default = None
     type = str
     help = Where the beam is in the frames: near their middle, or in the first pixel
+    doc = Near the middle if ``None``, unless the layout of the file says something else.
     choices = ['center', 'corner']
 
     [positions]
@@ -101,11 +111,12 @@ class ArrayScan(PtyScan):
     help = Positions (y, x), shape (N, 2), or their name in the file
 
     [position_unit]
-    default = 'm'
+    default = None
     type = str
     help = Unit of the positions: metres, or pixels of the object
-    doc = A pixel of the object is wavelength times distance, over pixel size times the pixels of
-     a frame as it is stored.
+    doc = Metres if ``None``, unless the layout of the file says something else. A pixel of the
+     object is wavelength times distance, over pixel size times the pixels of a frame as it is
+     stored.
     choices = ['m', 'px']
 
     [multiplier]
@@ -117,14 +128,20 @@ class ArrayScan(PtyScan):
     default = None
     type = ndarray, str
     help = True where a pixel may be trusted, (rows, columns) or one a frame; or its name
+
+    [saturation]
+    default = None
+    type = float
+    help = Numbers, as they are stored, from which on a pixel is not trusted
+    doc = If ``None``, the largest value that unsigned integers can have; infinity for never.
+     Negative integers are not trusted either.
     """
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        asked = {**(pars or {}), **kwargs}
         p = self.DEFAULT.copy(99)
-        p.update(asked)
-        for name, value in LAYOUTS.get(str(p.file_layout), {}).items():
-            if asked.get(name) is None:
+        p.update({**(pars or {}), **kwargs})
+        for name, value in (ASSUMED | LAYOUTS.get(str(p.file_layout), {})).items():
+            if p[name] is None:
                 p[name] = value
         super().__init__(p)
         self._arrays = {
@@ -205,6 +222,9 @@ class ArrayScan(PtyScan):
                 f"{where}{count} frames, but {len(points)} positions; `num_frames="
                 f"{min(count, len(points))}` uses the first of both"
             )
+        if self._stack is not None and self._stack.lost is not None:
+            used = count if wanted is None else min(wanted, count)
+            see_written(self._stack.lost, np.arange(used), f"{self.info.file}:{self.info.frames}")
         if self._theory is not None:
             return None
         factor = np.broadcast_to(np.asarray(self.info.multiplier, dtype=np.float64), 2)
@@ -213,9 +233,19 @@ class ArrayScan(PtyScan):
         return points[:count] * factor
 
     def load_weight(self) -> npt.NDArray[np.bool_] | None:
-        """Give the mask, if one is for all frames."""
+        """Give the mask, if one is for all frames, without what never counts.
+
+        Pixels that hold no count in the first frame and in the last are left out of all.
+        """
         mask = self._mask
-        return None if mask is None or mask.ndim > 2 else mask
+        if mask is not None and mask.ndim > 2:
+            return None
+        ends = self._stored(np.array(sorted({0, self._shape[0] - 1}), dtype=np.int64))
+        invalid = invalid_counts(ends, self._limit(ends.dtype))
+        trusted = np.asarray(~self._centred(invalid).all(axis=0))
+        if mask is None and trusted.all():
+            return None
+        return trusted if mask is None or mask.shape != trusted.shape else mask & trusted
 
     def load_block(
         self, indices: npt.NDArray[np.int64]
@@ -234,22 +264,60 @@ class ArrayScan(PtyScan):
         positions : None
             `load_positions` gave them.
         weights : (n, rows, columns) bool or None
-            Masks, if there is one for every frame.
+            True where a pixel may be trusted, if there is a mask for every frame, or some are
+            saturated in these frames.
         """
         indices = np.asarray(indices, dtype=np.int64)
-        frames = self._held[indices] if self._stack is None else self._stack.read(indices)
-        if self.info.amplitudes:
-            frames = np.square(frames, dtype=np.float64 if frames.itemsize > 4 else np.float32)
+        frames = self._centred(self._stored(indices))
         mask = self._mask
         each = None if mask is None or mask.ndim == 2 else mask[indices]
-        return self._centred(frames), None, each
+        limit, part = self._limit(frames.dtype), part_used(self.region_in_raw, frames.shape[1:])
+        weight = self.weight2d
+        shared = None if weight is None or weight.shape != frames.shape[1:] else weight
+        trusted = trusted_counts(frames, limit, weight=shared, part=part) if len(frames) else None
+        if each is not None and trusted is not None and each.shape == trusted.shape:
+            each = each & trusted
+        if self.info.amplitudes:
+            frames = np.square(frames, dtype=np.float64 if frames.itemsize > 4 else np.float32)
+        return frames, None, trusted if each is None else each
+
+    def _stored(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Give frames as they are stored (n, rows, columns)."""
+        frames = self._held[indices] if self._stack is None else self._stack.read(indices)
+        if frames.dtype.kind not in "buif":
+            raise DataError(f"frames of {frames.dtype} are not counts: give real numbers")
+        return frames
+
+    def _limit(self, dtype: np.dtype[Any]) -> float | None:
+        """Give the numbers from which on a pixel is not trusted."""
+        return saturation_limit(dtype, self.info.saturation)
 
     @cached_property
     def _mask(self) -> npt.NDArray[np.bool_] | None:
+        """Give the mask (rows, columns), or one for every frame (N, rows, columns).
+
+        Raises
+        ------
+        DataError
+            If there are neither as many as frames nor one, or they are not as large.
+        """
         given = self._named("mask")
         if given is None:
             return None
-        return np.asarray(self._centred(np.asarray(given) > 0))
+        mask = np.asarray(given) > 0
+        if mask.ndim > 2:
+            last = self.info.frames_last and mask.shape[-2:] != self._shape[1:]
+            mask = np.moveaxis(mask, -1, 0) if last else mask
+            mask = mask.reshape(-1, *mask.shape[-2:])
+            mask = mask[0] if len(mask) == 1 else mask
+        wanted = self.info.num_frames
+        there = self._shape[0] if wanted is None else min(wanted, self._shape[0])
+        if mask.ndim < 2 or (mask.ndim == 3 and not len(mask) >= there):
+            raise DataError(
+                f"the mask has shape {np.shape(given)}, and there are {self._shape[0]} frames of "
+                f"{self._shape[1:]} px: give one mask, or one for every frame"
+            )
+        return np.asarray(self._centred(mask))
 
     def _centred(self, frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
         corner = self.info.zero_frequency == "corner"
@@ -265,10 +333,45 @@ class ArrayScan(PtyScan):
 
     def _take_geometry(self) -> None:
         """Take over the numbers that the file holds, where none are given."""
-        for name, key in NUMBERS.get(str(self.info.file_layout), {}).items():
+        layout = None if self.info.file is None else self.info.file_layout
+        for name, key in NUMBERS.get(str(layout), {}).items():
             if isinstance(self.info[name], Placeholder):
-                value = float(np.ravel(read_array(self.info.file, key))[0])
+                value = self._number(key, f"the {NAMES[name]}: give `{name}`")
                 self.meta[name] = m2keV(value) if name == "energy" else value
+
+    def load_common(self) -> dict[str, Any]:
+        """Read how frames are to be turned, where the file says so."""
+        info = self.info
+        if info.file is None or info.file_layout != "ptylab" or info.orientation is not None:
+            return {}
+        try:
+            turn = read_array(self.info.file, "orientation")
+        except DataError:
+            return {}
+        if turn.size != 1 or int(turn.flat[0]) not in range(8):
+            raise DataError(
+                f"{self.info.file}: orientation is {turn.tolist()}, not one of 0 ... 7: give "
+                "`orientation`"
+            )
+        return {"orientation": int(turn.flat[0])}
+
+    def post_initialize(self) -> None:
+        """Let frames be turned as the file says."""
+        turn = self.common.get("orientation")
+        if turn:
+            self.info.orientation = self.orientation = turn
+            logger.info("%s: frames are turned, orientation %d", self.info.file, turn)
+
+    def _number(self, key: str, remedy: str) -> float:
+        """Read a positive number of the file."""
+        try:
+            found = read_array(self.info.file, key)
+        except DataError as error:
+            raise DataError(f"{error}; {key} is {remedy}") from None
+        value = float(found.flat[0]) if found.size and found.dtype.kind in "uif" else 0.0
+        if not value > 0:
+            raise DataError(f"{self.info.file}: {key} is {found.tolist()}, not {remedy}")
+        return value
 
     def _resolution(self) -> npt.NDArray[np.float64]:
         """Give the size of a pixel of the object (y, x) [m]."""

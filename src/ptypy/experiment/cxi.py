@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ptypy import defaults_tree
-from ptypy.core.data import register
+from ptypy.core.data import PtyScan, register
 from ptypy.errors import Fault
-from ptypy.experiment._frame_scan import FrameScan
+from ptypy.experiment._frame_scan import GEOMETRY, FrameScan, part_used
+from ptypy.experiment._untrusted import say_empty, trusted_counts
 from ptypy.io.cxi import CxiFile, cxi_file
-from ptypy.utils.parameters import Param
+from ptypy.io.stored_frames import Window
+from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
 __all__ = ["CxiScan"]
@@ -24,6 +29,7 @@ class CxiScan(FrameScan):
     The file holds all that is needed: frames, the sample's places, photon energy, distance, pixel
     size, mask. Places of the sample become positions of the beam on it, along the rows and
     columns of the frames (`ptypy.io.cxi` has the formula); set bits of the mask mark bad pixels.
+    What is given beside the file, numbers, a mask or positions, counts in place of what it says.
 
     Defaults:
 
@@ -65,21 +71,54 @@ class CxiScan(FrameScan):
 
     [positions.multiplier]
     default = 1.0
-    help = Factor, or two, for y and x, by which positions are multiplied
+    help = Factor that turns positions into metres, or two, for y and x; with ±1, units do
+    doc = The sign reverses an axis.
     """
+
+    _energy_factor = 1.0
 
     def _needs_positions(self) -> bool:
         return False
 
     def _see_sources(self, p: Param) -> list[Fault]:
         if p.file is None:
-            return [Fault("file", "None", "is needed: a CXI file")]
+            return [Fault("file", "None", "is needed: the path of a CXI or NeXus file")]
         p.file = os.fspath(p.file)
         return []
 
     def _look(self) -> CxiFile:
         info = self.info
-        return cxi_file(info.file, info.entry, moves=info.translation_of, mask_bits=info.mask_bits)
+        given = {name for name in GEOMETRY if not isinstance(info[name], Placeholder)}
+        where = info.positions
+        elsewhere = (where.file, where.raster.shape, info.positions_theory)
+        if any(source is not None for source in elsewhere):
+            given.add("positions")
+        if info.mask.file is not None:
+            given.add("mask")
+        y, x = np.abs(np.broadcast_to(np.asarray(where.multiplier, dtype=np.float64), 2)) != 1
+        return cxi_file(
+            info.file,
+            info.entry,
+            moves=info.translation_of,
+            mask_bits=info.mask_bits,
+            given=given,
+            plain=(bool(y), bool(x)),
+            energy_factor=self._energy_factor,
+        )
+
+    def load_positions(self) -> npt.NDArray[np.float64] | None:
+        """Give positions (N, 2), (y, x) [m], and see that every frame has one and was written.
+
+        Raises
+        ------
+        DataError, FormatError
+            If what the file holds does not fit together.
+        """
+        points = super().load_positions()
+        source = self._source
+        if isinstance(source, CxiFile):
+            source.see_written(self.num_frames)
+        return points
 
     def load_common(self) -> dict[str, Any]:
         """Take over the geometry in the file, and dark and flat if they are to be applied."""
@@ -98,3 +137,32 @@ class CxiScan(FrameScan):
                     name,
                 )
         return common
+
+    def load_block(
+        self, indices: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[Any], None, npt.NDArray[np.bool_] | None]:
+        """Read many frames at once; see `FrameScan.load_block`.
+
+        Only the region that will be cut from the frames is read; they are zero elsewhere.
+        """
+        source = self._source
+        if not isinstance(source, CxiFile):
+            return super().load_block(indices)
+        # Whoever corrects frames by code of their own has to see all of them.
+        is_free = type(self).correct is PtyScan.correct and "correct" not in vars(self)
+        rows, columns = part_used(self.region_in_raw if is_free else None, source.shape)
+        part = tuple(
+            slice(min(one.start, size), min(one.stop, size))
+            for one, size in zip((rows, columns), source.shape, strict=True)
+        )
+        window = Window(part[0], part[1], source.shape, (0, 0))
+        frames, bad = source.read(indices, window), source.bad(indices, window)
+        held = (part[0], part[1])
+        say_empty(frames[:, *held], indices, source.name)
+        limit = self._limit(frames.dtype)
+        trusted = trusted_counts(frames, limit, weight=self.weight2d, part=held)
+        if bad is None:
+            return frames, None, trusted
+        if trusted is None:
+            return frames, None, ~bad if self.weight2d is None else ~bad & (self.weight2d > 0)
+        return frames, None, trusted & ~bad

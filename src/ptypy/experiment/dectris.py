@@ -6,13 +6,16 @@ import os
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy import defaults_tree
 from ptypy.core.data import register
 from ptypy.errors import DataError, Fault
 from ptypy.experiment._frame_scan import FrameScan
 from ptypy.io.dectris_files import DectrisFiles, dectris_files
+from ptypy.io.written_frames import see_written
 from ptypy.utils.parameters import Param
+from ptypy.utils.verbose import logger
 
 __all__ = ["DectrisScan"]
 
@@ -48,8 +51,9 @@ class DectrisScan(FrameScan):
     default = None
     type = str
     help = What is done with the flat field in the file, if the detector has not applied it
-    doc = ``'multiply'`` or ``'divide'`` frames by it; nothing if ``None``.
-    choices = ['multiply', 'divide']
+    doc = ``'multiply'`` or ``'divide'`` frames by it; ``'leave'`` them as they are. ``None`` leaves
+     them, too, and says so loudly.
+    choices = ['multiply', 'divide', 'leave']
     """
 
     def _see_sources(self, p: Param) -> list[Fault]:
@@ -62,7 +66,21 @@ class DectrisScan(FrameScan):
         return []
 
     def _look(self) -> DectrisFiles:
-        return dectris_files(self.info.file, self.info.channel)
+        return dectris_files(self.info.file, self.info.channel, self.num_frames)
+
+    def load_positions(self) -> npt.NDArray[np.float64] | None:
+        """Read or calculate positions, and see that the frames they belong to were written.
+
+        Raises
+        ------
+        DataError, FormatError
+            If files are missing or do not fit together, or frames were never written.
+        """
+        positions, source = super().load_positions(), self._source
+        if isinstance(source, DectrisFiles):
+            used = source.count if self.num_frames is None else self.num_frames
+            see_written(source.lost, np.arange(min(used, source.count)), source.name)
+        return positions
 
     def load_common(self) -> dict[str, Any]:
         """Take over the geometry that the header tells, and read dark frames and flat field.
@@ -74,8 +92,14 @@ class DectrisScan(FrameScan):
         """
         common = super().load_common()
         way = self.info.recorded_flatfield
-        if way is not None:
-            flat = self._source.flat if isinstance(self._source, DectrisFiles) else None
+        flat = self._source.flat if isinstance(self._source, DectrisFiles) else None
+        if way is None and flat is not None and (flat != 1).any() and "flatfield" not in common:
+            logger.error(
+                "%s: holds a flat field, nothing says that the detector has applied it, and it is "
+                "not applied here: set `recorded_flatfield` to 'multiply', 'divide' or 'leave'",
+                self.info.file,
+            )
+        if way in ("multiply", "divide"):
             if flat is None:
                 raise DataError(
                     f"{self.info.file}: holds no flat field that the detector has not applied "

@@ -18,8 +18,9 @@ class Hdf5Loader(Hdf5Scan):
 
     Frames are ``(K, rows, columns)``, or ``(A, B, rows, columns)`` for a raster. Positions are
     one a frame, or one a line (slow) and one a column (fast). They are multiplied to metres and
-    become ``(slow, fast) = (y, x)``. Corrections follow one another: dark, flat,
-    normalisation, mask, padding.
+    become ``(slow, fast) = (y, x)``; where a multiplier is 1 or -1, units that the dataset names
+    (``@units``) are converted. Corrections follow one another: dark, flat, normalisation, mask,
+    padding.
 
     Defaults:
 
@@ -222,6 +223,13 @@ class Hdf5Loader(Hdf5Scan):
     type = bool
     help = Take the energy for that of electrons, whose wavelength is another than that of photons
     doc = The energy of prepared frames is that of photons with this wavelength.
+
+    [saturation]
+    default = None
+    type = float
+    help = Counts from which on a pixel is not trusted
+    doc = If ``None``, the largest value that unsigned integers of the dataset can have. Negative
+     integers are never trusted.
 
     [frameorder.indices]
     default = None

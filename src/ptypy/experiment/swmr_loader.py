@@ -125,6 +125,10 @@ class SwmrLoader(Hdf5Loader):
         """Look whether what is named is there. Positions come with their frames."""
         self._files.survey()
 
+    def _invalid_always(self) -> npt.NDArray[np.bool_]:
+        # No frame need be there yet: each says for itself what is invalid in it.
+        return np.zeros(self._files.frame_shape, dtype=bool)
+
     def load_common(self) -> dict[str, Any]:
         """Read what all frames share: dark and flat, and how many frames there will be."""
         common, expected = self._load_shared(), self._files.progress().expected

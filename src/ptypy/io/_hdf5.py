@@ -23,13 +23,17 @@ __all__ = [
     "PATIENCE",
     "PAUSE",
     "arriving",
+    "beside",
     "open_h5",
     "plain_words",
     "read_trouble",
     "replacing",
+    "second_name",
     "settled",
     "stamp",
     "temporary",
+    "this_machine",
+    "use_filters",
     "written",
 ]
 
@@ -66,12 +70,19 @@ def open_h5(
     FormatError
         If the file is missing, locked, cut short, or not HDF5.
     """
-    # Registers bitshuffle, blosc, zstd and others with HDF5, without which most detector files
-    # cannot be read. Frames in plain HDF5 are readable where it is not installed.
-    with contextlib.suppress(ImportError):
-        import hdf5plugin  # noqa: F401
+    use_filters()
     with _open(Path(path), mode, patience) as file:
         yield file
+
+
+def use_filters() -> None:
+    """Register bitshuffle, blosc, zstd and others with HDF5.
+
+    Most detector files cannot be read without. Frames in plain HDF5 are readable where hdf5plugin
+    is not installed.
+    """
+    with contextlib.suppress(ImportError):
+        import hdf5plugin  # noqa: F401
 
 
 def _open(path: Path, mode: str, patience: float) -> Any:
@@ -130,11 +141,32 @@ def plain_words(path: Path, error: OSError) -> str:
 def read_trouble(path: str | Path, where: str, error: Exception) -> FormatError:
     """Describe an entry that is listed in a file but cannot be read."""
     text = str(error)
-    if "filter" in text:
+    if "not registered" in text or "plugin" in text:
         remedy = "it is compressed in a way that needs a plugin: `pip install -U hdf5plugin`"
     else:
         remedy = "the file is damaged here; copy it or write it again"
     return FormatError(f"{path}: {where} cannot be read ({text}); {remedy}")
+
+
+def beside(target: Path) -> Path:
+    """Name a file beside another, for what shall take its place: it says whose it is."""
+    owner = f"{os.getpid()}-{secrets.token_hex(4)}-{this_machine()}"
+    return target.with_name(f".{target.name}.{owner}.part")
+
+
+def this_machine() -> str:
+    """Name this machine, in letters that a file name may have."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", os.uname().nodename)[:40]
+
+
+def second_name(path: Path) -> Path:
+    """Give a file a second name, beside its own, under which it stays when it is replaced."""
+    other = beside(path)
+    try:
+        os.link(path, other)
+    except OSError:  # file systems without hard links
+        shutil.copy2(path, other)
+    return other
 
 
 @contextlib.contextmanager
@@ -148,7 +180,7 @@ def temporary(target: Path) -> Iterator[Path]:
     """
     if target.is_dir():
         raise FormatError(f"{target}: is a directory; give the path of a file in it")
-    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    aside = beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -251,13 +283,26 @@ def replacing(
             if target.exists():
                 shutil.copymode(target, aside)
                 if keep_old:
-                    target.replace(f"{target}.old")
+                    _keep(target, Path(f"{target}.old"))
             aside.replace(target)
             settled(target.parent)
         except OSError as error:
             if isinstance(error, FormatError):
                 raise
             raise cannot_write(target, error) from error
+
+
+def _keep(target: Path, old: Path) -> None:
+    """Give a file another name; it keeps its own until it is replaced, where that is possible."""
+    other = beside(target)
+    try:
+        os.link(target, other)
+    except OSError:  # file systems without hard links
+        target.replace(old)
+    else:
+        other.replace(old)
+        # Of one file under both names, a rename leaves both.
+        other.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

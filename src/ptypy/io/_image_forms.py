@@ -18,7 +18,7 @@ from ptypy.errors import FormatError
 from ptypy.io._edf import read_edf_headers
 from ptypy.io._one_file import OneFile, need
 
-__all__ = ["FORMS", "form_of", "quiet", "see_all_pages"]
+__all__ = ["FORMS", "NO_IMAGES", "form_of", "open_picture", "open_tiff"]
 
 Array = npt.NDArray[Any]
 
@@ -71,25 +71,25 @@ class Tiff(Form):
     """TIFF, one page or many."""
 
     def look(self, path: Path) -> OneFile:
-        tifffile = need("tifffile", path)
-        with quiet("tifffile"), tifffile.TiffFile(path) as tiff:
-            see_all_pages(path, tiff)
-            series, page = tiff.series[0], tiff.pages[0]
-            if len(tiff.series) > 1:
-                raise FormatError(f"{path}: holds images of different form; split them")
+        with open_tiff(path) as tiff:
+            page, start = tiff.pages[0], None
             if page.samplesperpixel != 1:
                 raise FormatError(f"{path}: is a coloured image, frames must be grey")
-            count, shape = _stack_shape(path, series.shape)
-            dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
-            mapped = series.dataoffset is not None and page.is_memmappable
+            dtype = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
+            if len(tiff.series) > 1:
+                count, shape = _pages_of_one_form(path, tiff)
+            else:
+                series = tiff.series[0]
+                count, shape = _stack_shape(path, series.shape)
+                start = series.dataoffset if page.is_memmappable else None
             return OneFile(
                 path,
                 "tiff",
                 count,
                 shape,
-                dtype if mapped else dtype.newbyteorder("="),
+                dtype.newbyteorder("=") if start is None else dtype,
                 {"description": page.description},
-                start=int(series.dataoffset) if mapped else -1,
+                start=-1 if start is None else int(start),
             )
 
     def decode(self, file: OneFile, numbers: list[int]) -> Array:
@@ -99,9 +99,7 @@ class Tiff(Form):
         return frames.reshape(len(numbers), *frames.shape[-2:])
 
     def only(self, path: Path) -> Array:
-        tifffile = need("tifffile", path)
-        with tifffile.TiffFile(path) as tiff:
-            see_all_pages(path, tiff)
+        with open_tiff(path) as tiff:
             if len(tiff.pages) != 1:
                 raise FormatError(
                     f"{path}: holds {len(tiff.pages)} frames, the first file holds one"
@@ -184,11 +182,17 @@ class Picture(Form):
     """PNG and whatever else Pillow reads; the first picture of a file."""
 
     def look(self, path: Path) -> OneFile:
-        frame = _picture(path)
+        frame = self.only(path)
         return OneFile(path, "picture", 1, (frame.shape[0], frame.shape[1]), frame.dtype)
 
     def decode(self, file: OneFile, numbers: list[int]) -> Array:
-        return _picture(file.path)[None][numbers]
+        return self.only(file.path)[None][numbers]
+
+    def only(self, path: Path) -> Array:
+        frame, _ = open_picture(path)
+        if frame.ndim != 2:
+            raise FormatError(f"{path}: is a coloured image, frames must be grey")
+        return frame
 
 
 class Merlin(Form):
@@ -237,6 +241,19 @@ SUFFIXES = {
 }  # fmt: skip
 
 
+NO_IMAGES = {
+    ".npz": "an archive of arrays: give it to ArrayScan",
+    ".mat": "a file of MATLAB: give it to ArrayScan",
+    ".cxi": "a CXI file: give it to CxiScan",
+    ".ptyd": "a file of prepared frames: give it to PtydScan",
+    ".nxs": "HDF5: give it to Hdf5Loader, or to CxiScan or DiamondNexus if it is NeXus",
+} | dict.fromkeys(
+    (".h5", ".hdf5", ".hdf", ".nx5"),
+    "HDF5: give it to Hdf5Loader, or to DectrisScan if it is a master file",
+)
+"""What files of other endings are, unless fabio knows better, and what reads them."""
+
+
 def form_of(path: Path) -> str:
     """Tell the format of a file by the ending of its name."""
     return SUFFIXES.get(path.suffix.lower(), "fabio")
@@ -267,17 +284,43 @@ def _counter_depth(path: Path) -> int | None:
     return None if found is None else int(found[1])
 
 
-def _picture(path: Path) -> Array:
+def open_picture(path: Path) -> tuple[Array, dict[str, Any]]:
+    """Read a picture through Pillow, and what it says about itself.
+
+    Where pixels are numbers of colours in a palette, these colours are read: grey ones as (H, W).
+    """
     from PIL import Image  # comes with matplotlib
 
     with Image.open(path) as picture:
-        frame = np.array(picture)
-    if frame.ndim != 2:
-        raise FormatError(f"{path}: is a coloured image, frames must be grey")
-    return frame
+        said = {str(key): value for key, value in picture.info.items()}
+        if picture.mode != "P":
+            return np.array(picture), said
+        colours = np.array(picture.convert("RGB"))
+    is_grey = (colours == colours[..., :1]).all()
+    return (colours[..., 0].copy() if is_grey else colours), said
 
 
-def see_all_pages(path: Path, tiff: Any) -> None:
+@contextlib.contextmanager
+def open_tiff(path: Path) -> Iterator[Any]:
+    """Open a TIFF file, and see that all its pages are there."""
+    tifffile = need("tifffile", path)
+    with _quiet("tifffile"), tifffile.TiffFile(path) as tiff:
+        _see_all_pages(path, tiff)
+        yield tiff
+
+
+def _pages_of_one_form(path: Path, tiff: Any) -> tuple[int, tuple[int, int]]:
+    """Count pages that were written one by one, each an image of its own."""
+    forms = {(tuple(page.shape), str(page.dtype)) for page in tiff.pages}
+    if len(forms) > 1:
+        listed = ", ".join(f"{dtype} {shape}" for shape, dtype in sorted(forms))
+        raise FormatError(f"{path}: holds images of different form ({listed}); split them")
+    ((shape, _),) = forms
+    count, frame = _stack_shape(path, shape)
+    return count * len(tiff.pages), frame
+
+
+def _see_all_pages(path: Path, tiff: Any) -> None:
     """See that the last page which can be read is the last there is."""
     page = tiff.pages[len(tiff.pages) - 1]
     big = tiff.is_bigtiff
@@ -302,7 +345,7 @@ def _see_whole_cbf(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def quiet(name: str) -> Iterator[None]:
+def _quiet(name: str) -> Iterator[None]:
     """Keep a library from printing what an exception will say."""
     logger = logging.getLogger(name)
     before = logger.disabled

@@ -88,11 +88,17 @@ def look_into(path: str | Path, form: str | None = None) -> OneFile:
     ImportError
         If a library that is needed is not installed.
     """
-    from ptypy.io._image_forms import FORMS, form_of
+    from ptypy.io._image_forms import FORMS, NO_IMAGES, form_of
 
     path = Path(path)
-    with naming(path):
-        return FORMS[form or form_of(path)].look(path)
+    try:
+        with naming(path):
+            return FORMS[form or form_of(path)].look(path)
+    except (FormatError, ImportError) as error:
+        other = NO_IMAGES.get(path.suffix.lower())
+        if form is None and other is not None and path.is_file():
+            raise FormatError(f"{path}: is no image but {other}") from error
+        raise
 
 
 @contextlib.contextmanager

@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError
+from ptypy.io.stored_frames import unit_of
 from ptypy.utils.units import KEV, METRES, m2keV
 
-__all__ = ["KEV", "METRES", "array_at", "first_energy", "first_number", "number_of", "unit_of"]
-
-
-def unit_of(dataset: Any) -> str:
-    """Give the unit that a dataset names, in lower case; empty if it names none."""
-    unit = dataset.attrs.get("units", "")
-    unit = unit.item() if isinstance(unit, np.ndarray) and unit.size == 1 else unit
-    return (unit.decode() if isinstance(unit, bytes) else str(unit)).strip().lower()
+__all__ = [
+    "KEV",
+    "METRES",
+    "array_at",
+    "first_energy",
+    "first_number",
+    "known_units",
+    "number_of",
+    "unit_of",
+]
 
 
 def first_number(
@@ -54,10 +57,15 @@ def first_number(
         if unit not in units:
             raise DataError(
                 f"{file.filename}: {key} is {value:g} {unit!r}; units known here are "
-                f"{', '.join(units)}{'; ' + remedy if remedy else ''}"
+                f"{known_units(units)}{'; ' + remedy if remedy else ''}"
             )
         return value * units[unit]
     return None
+
+
+def known_units(units: Mapping[str, float]) -> str:
+    """Name units in their short forms, for messages."""
+    return ", ".join(unit for unit in units if len(unit) < 4)
 
 
 def first_energy(file: Any, energies: Sequence[str], wavelengths: Sequence[str]) -> float | None:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ptypy.errors import DataError, FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io._one_file import naming
-from ptypy.io._stored_frames import follow, read_numbers, see_sources
-from ptypy.io.tables import read_dataset
+from ptypy.io.stored_frames import follow, read_numbers, see_sources
+from ptypy.io.tables import is_hdf5, read_dataset
+from ptypy.io.written_frames import unwritten
 
 __all__ = ["StoredStack", "read_array"]
 
@@ -42,17 +43,10 @@ def read_array(path: str | Path, name: str | None) -> Array:
     path = Path(path)
     if path.suffix.lower() != ".mat":
         return read_dataset(path, name)
-    if _is_hdf5(path):
-        return np.asarray(read_dataset(path, name).T)
-    import scipy.io
-
-    with naming(path):
-        held = [entry[0] for entry in scipy.io.whosmat(path)]
-        if name is None and len(held) == 1:
-            name = held[0]
-        if name not in held:
-            raise DataError(f"{path}: has no array {name!r}; it holds {', '.join(held)}")
-        return np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])
+    if not path.is_file():
+        raise FormatError(f"{path}: there is no such file; check the path")
+    found = read_dataset(path, name)
+    return np.asarray(found.T) if is_hdf5(path) else found
 
 
 class StoredStack:
@@ -68,6 +62,12 @@ class StoredStack:
     last : bool
         Whether frames are counted along the last axis, (H, W, N), instead of the first.
 
+    Attributes
+    ----------
+    shape : (N, H, W)
+    lost : (N,) bool, or None
+        True for frames that nobody has written, where that can be told.
+
     Raises
     ------
     DataError, FormatError
@@ -77,6 +77,7 @@ class StoredStack:
     def __init__(self, path: str | Path, name: str | None, *, last: bool = False) -> None:
         self.path, self.name, self.last = Path(path), name, last
         self._held: Array | None = None
+        self.lost: npt.NDArray[np.bool_] | None = None
         ending = self.path.suffix.lower()
         self._is_lazy = not last and ending not in (".npy", ".npz", ".mat") and name is not None
         if self._is_lazy:
@@ -88,6 +89,8 @@ class StoredStack:
                     raise DataError(f"{path}: {name!r} is a group and no dataset")
                 see_sources(dataset)
                 shape = tuple(int(n) for n in dataset.shape)
+                if len(shape) in (3, 4):
+                    self.lost = unwritten(dataset).ravel()
         else:
             shape = self._whole().shape
         if len(shape) < 2 or (self._is_lazy and len(shape) > 4):
@@ -118,13 +121,3 @@ class StoredStack:
                 found = read_array(self.path, self.name)
             self._held = np.moveaxis(found, -1, 0) if self.last else found
         return self._held
-
-
-def _is_hdf5(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            # A .mat file of version 7.3 has 512 bytes of MATLAB's own before HDF5 begins.
-            head = file.read(520)
-    except OSError as error:
-        raise FormatError(f"{path}: there is no such file; check the path") from error
-    return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520])

@@ -12,37 +12,43 @@ Positions here are where the **beam** hits the sample, along the rows and column
 
     y = -translation . slow / |slow|        x = -translation . fast / |fast|
 
-In ``mask`` every set bit marks a bad pixel.
+Where x and y are datasets of their own, an attribute ``vector`` tells their direction in the
+laboratory. In ``mask`` every set bit marks a bad pixel.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError, FormatError
+from ptypy.io._cxi_places import Places, beam_positions, find_basis, find_places
 from ptypy.io._hdf5 import open_h5
-from ptypy.io._quantities import KEV, METRES, array_at, first_number, unit_of
-from ptypy.io._stored_frames import follow, read_numbers, see_sources
+from ptypy.io._quantities import KEV, METRES, array_at, first_number, number_of, unit_of
 from ptypy.io.frame_source import Recorded
+from ptypy.io.stored_frames import Window, follow, read_frames, see_sources
+from ptypy.io.written_frames import see_written, unwritten
 from ptypy.utils.units import m2keV
 from ptypy.utils.verbose import logger
 
 __all__ = ["CxiFile", "beam_positions", "cxi_file"]
 
 Floats = npt.NDArray[np.float64]
-
-UPRIGHT = np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
-"""Directions of rows (slow) and columns (fast) of a frame that is upright."""
+Numbers = npt.NDArray[np.int64]
+Found = TypeVar("Found")
 
 PHOTONS = (1e-3, 2e3)
 """Photon energies that experiments have [keV]; more is that of the storage ring."""
+
+INSTRUMENTS = ("instrument_1", "instrument")
+ENERGIES = ("incident_beam_energy", "incident_energy", "energy")
+DETECTOR = r"instrument(_\d+)?/detector(_\d+)?"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +62,16 @@ class CxiFile:
     shape: tuple[int, int]
     recorded: Recorded
     """What the file says; dark and flat are those it holds, whether or not it was corrected."""
+    raster: tuple[int, ...]
+    """Lines and columns of the scan, or (N,)."""
+    missing: npt.NDArray[np.bool_]
+    """Frames of the dataset that nobody has written."""
+    mask_key: str | None = None
+    """Dataset of the masks if there is one for every frame."""
+    mask_bits: int | None = None
+    """Bits of the mask that mark a bad pixel; all of them if None."""
+    numbers: Numbers | None = None
+    """Frames of the dataset that are used; all of them if None."""
 
     @property
     def name(self) -> str:
@@ -66,16 +82,50 @@ class CxiFile:
         """Give nothing: there is one file."""
         return ""
 
-    def read(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Read frames (n, H, W).
+    def only(self, numbers: Numbers) -> CxiFile:
+        """Give the same file with some of its frames, in this order."""
+        points = self.recorded.positions
+        recorded = replace(self.recorded, positions=None if points is None else points[numbers])
+        size = len(numbers)
+        return replace(self, numbers=numbers, count=size, raster=(size,), recorded=recorded)
+
+    def read(
+        self, indices: Sequence[int] | npt.NDArray[np.int64], window: Window | None = None
+    ) -> npt.NDArray[Any]:
+        """Read frames (n, H, W); zero outside a window, if one is given.
 
         Raises
         ------
         FormatError
             If the file is missing or damaged.
         """
+        return self._stack(self.key, indices, window)
+
+    def bad(
+        self, indices: Sequence[int] | npt.NDArray[np.int64], window: Window | None = None
+    ) -> npt.NDArray[np.bool_] | None:
+        """Read where pixels must not be trusted, (n, H, W), if every frame has a mask."""
+        if self.mask_key is None:
+            return None
+        return _marked(self._stack(self.mask_key, indices, window), self.mask_bits)
+
+    def see_written(self, count: int | None = None) -> None:
+        """See that the first frames, or all, were written; HDF5 would give zeros for others.
+
+        Raises
+        ------
+        DataError
+        """
+        used = np.arange(self.count) if self.numbers is None else self.numbers
+        see_written(self.missing, used[:count], self.name)
+
+    def _stack(
+        self, key: str, indices: Sequence[int] | npt.NDArray[np.int64], window: Window | None
+    ) -> npt.NDArray[Any]:
+        wanted = np.asarray(indices, dtype=np.int64)
+        wanted = wanted if self.numbers is None else self.numbers[wanted]
         with open_h5(self.path) as file:
-            return read_numbers(follow(file, self.key), [int(k) for k in indices])
+            return read_frames(follow(file, key), wanted, window)
 
 
 def cxi_file(
@@ -84,6 +134,9 @@ def cxi_file(
     *,
     moves: str = "sample",
     mask_bits: int | None = None,
+    given: Collection[str] = (),
+    plain: tuple[bool, bool] = (False, False),
+    energy_factor: float = 1.0,
 ) -> CxiFile:
     """Look into a CXI file.
 
@@ -96,6 +149,13 @@ def cxi_file(
         What ``translation`` is the place of.
     mask_bits : int, optional
         Bits of the mask that mark a bad pixel; all of them if not given.
+    given : names
+        What the user says, of ``energy``, ``distance``, ``psize``, ``mask`` and ``positions``: it
+        is not looked for, or may be of no use.
+    plain : (bool, bool)
+        Which of the positions, y and x, are left in the units of the file.
+    energy_factor : float
+        Turns the energy in the file into keV; with 1, its units do.
 
     Raises
     ------
@@ -109,75 +169,56 @@ def cxi_file(
         key, place = _frames(file, entry)
         dataset = follow(file, key)
         see_sources(dataset)
-        shape = tuple(int(n) for n in dataset.shape)
-        if len(shape) > 4:
-            raise FormatError(f"{path}: {key} has shape {shape}, not of a list or a raster")
-        count, frame = int(np.prod(shape[:-2], dtype=int)), (shape[-2], shape[-1])
-        detector = _detector(file, place)
-        basis = _basis(file, detector)
-        recorded = _recorded(file, place, detector, basis, moves)
-        bad = _mask(file, detector, frame, mask_bits)
-        dark, flat = (_mean(file, f"{detector}/{name}") for name in ("data_dark", "data_white"))
-    fields = {name: getattr(recorded, name) for name in ("energy", "distance", "psize", "center")}
-    return CxiFile(
-        path,
-        key,
-        count,
-        frame,
-        Recorded(
-            **fields, saturation=recorded.saturation, bad=bad, dark=dark, flat=flat,
-            positions=recorded.positions,
-        ),
-    )  # fmt: skip
-
-
-def beam_positions(
-    translation: npt.ArrayLike, basis: npt.ArrayLike | None = None, moves: str = "sample"
-) -> Floats:
-    """Turn places of the sample in the laboratory into positions of the beam on the sample.
-
-    Parameters
-    ----------
-    translation : (N, 3) or (N, 2)
-        Places (x, y, z) or (x, y) [m].
-    basis : (2, 3), optional
-        Steps from pixel to pixel, slow and fast, in the laboratory [m]; upright if not given.
-    moves : {'sample', 'beam'}
-        What ``translation`` is the place of.
-
-    Returns
-    -------
-    (N, 2) float64
-        Positions (y, x) along rows and columns of the frames [m].
-
-    Examples
-    --------
-    >>> beam_positions([[1e-6, 3e-6, 0.0]])
-    array([[3.e-06, 1.e-06]])
-    """
-    places = np.asarray(translation, dtype=np.float64)
-    steps = UPRIGHT if basis is None else np.asarray(basis, dtype=np.float64)
-    directions = steps / np.linalg.norm(steps, axis=1, keepdims=True)
-    sign = 1.0 if moves == "beam" else -1.0
-    return np.asarray(sign * places @ directions[:, : places.shape[1]].T)
+        if dataset.ndim > 4:
+            raise FormatError(f"{path}: {key} has shape {dataset.shape}, not of a list or a raster")
+        lead = tuple(int(n) for n in dataset.shape[:-2]) or (1,)
+        frame = (int(dataset.shape[-2]), int(dataset.shape[-1]))
+        count, detector = int(np.prod(lead)), _detector(file, place)
+        basis = find_basis(file, f"{detector}/basis_vectors")
+        places = None
+        if "positions" not in given:
+            places = _places(file, place, detector, lead)
+        bad, mask_key = None, None
+        if "mask" not in given:
+            bad, mask_key = _mask(file, detector, frame, count, mask_bits)
+        recorded = replace(
+            _geometry(file, place, detector, basis, given=given, energy_factor=energy_factor),
+            bad=bad,
+            dark=_mean(file, f"{detector}/data_dark"),
+            flat=_mean(file, f"{detector}/data_white"),
+            positions=None if places is None else places.in_metres(basis, moves, plain),
+        )
+        missing = np.atleast_1d(unwritten(dataset)).ravel()
+    raster = lead if places is None else places.raster
+    return CxiFile(path, key, count, frame, recorded, raster, missing, mask_key, mask_bits)
 
 
 def _frames(file: Any, entry: str | None) -> tuple[str, str]:
     """Find the dataset of the frames, and the entry it belongs to."""
-    entries = [entry] if entry is not None else sorted(n for n in file if n.startswith("entry"))
-    for place in entries:
-        if place not in file:
-            raise FormatError(
-                f"{file.filename}: has no entry {place!r}; it holds {', '.join(sorted(file))}"
-            )
-        for pattern in (r"data_\d+", r"instrument(_\d+)?/detector(_\d+)?", r"data"):
-            for group in _matching(file[place], pattern):
-                if getattr(file.get(f"{place}/{group}/data"), "ndim", 0) >= 2:
-                    return f"{place}/{group}/data", place
+    if entry is not None and entry not in file:
+        raise FormatError(
+            f"{file.filename}: has no entry {entry!r}; it holds {', '.join(sorted(file))}"
+        )
+    entries = [entry] if entry is not None else _entries(file)
+    for least in (3, 2):  # a single picture is a scan only if there is nothing else
+        for place in entries:
+            for pattern in (r"data_\d+", DETECTOR, r"data"):
+                for group in _matching(file[place], pattern):
+                    key = f"{place}/{group}/data"
+                    if getattr(follow(file, key), "ndim", 0) >= least:
+                        return key, place
     raise FormatError(
-        f"{file.filename}: holds no frames as CXI files do, in entry_1/data_1/data or "
-        "entry_1/instrument_1/detector_1/data"
+        f"{file.filename}: holds no frames as CXI and NeXus files do, in entry_1/data_1/data or "
+        f"entry_1/instrument_1/detector_1/data; it holds {', '.join(sorted(file)) or 'nothing'}"
     )
+
+
+def _entries(file: Any) -> list[str]:
+    """List the groups that may be entries: those called so, and those that say so."""
+    groups = [name for name in sorted(file) if hasattr(file.get(name), "keys")]
+    named = [name for name in groups if name.startswith("entry")]
+    told = [name for name in groups if file[name].attrs.get("NX_class") in ("NXentry", b"NXentry")]
+    return list(dict.fromkeys([*named, *told]))
 
 
 def _matching(group: Any, pattern: str) -> list[str]:
@@ -192,41 +233,59 @@ def _matching(group: Any, pattern: str) -> list[str]:
 
 def _detector(file: Any, place: str) -> str:
     """Find the group that describes the detector best."""
-    found = [f"{place}/{n}" for n in _matching(file[place], r"instrument(_\d+)?/detector(_\d+)?")]
+    found = [f"{place}/{n}" for n in _matching(file[place], DETECTOR)]
+    found = [group for group in found if hasattr(file.get(group), "keys")]
     known = ("x_pixel_size", "basis_vectors", "distance", "mask")
     rank = [sum(name in file[group] for name in known) for group in found]
     return found[int(np.argmax(rank))] if found else f"{place}/instrument_1/detector_1"
 
 
-def _recorded(file: Any, place: str, detector: str, basis: Floats | None, moves: str) -> Recorded:
-    y, x = (first_number(file, [f"{detector}/{a}_pixel_size"], METRES, "m") for a in "yx")
+def _geometry(
+    file: Any, place: str, detector: str, basis: Floats | None, *, given: Collection[str],
+    energy_factor: float,
+) -> Recorded:  # fmt: skip
+    def one(name: str, key: str) -> float | None:
+        keys = [f"{detector}/{key}"]
+        return _unless(given, name, lambda: first_number(file, keys, METRES, "m", f"give `{name}`"))
+
+    y, x = (one("psize", f"{axis}_pixel_size") for axis in "yx")
     psize = None if y is None or x is None else (y, x)
     if psize is None and basis is not None:
         steps = np.linalg.norm(basis, axis=1)
         psize = (float(steps[0]), float(steps[1]))
-    saturation = file.get(f"{detector}/saturation_value")
-    translation = _translation(file, place, detector)
     return Recorded(
-        energy=_energy(file, place),
-        distance=first_number(file, [f"{detector}/distance"], METRES, "m"),
+        energy=None if "energy" in given else _energy(file, place, energy_factor),
+        distance=one("distance", "distance"),
         psize=psize,
         center=_center(file, detector, psize, basis),
-        saturation=None if saturation is None else float(np.ravel(saturation[()])[0]) or None,
-        positions=None if translation is None else beam_positions(translation, basis, moves),
+        saturation=number_of(file.get(f"{detector}/saturation_value")) or None,
     )
 
 
-def _energy(file: Any, place: str) -> float | None:
+def _unless(given: Collection[str], name: str, look: Callable[[], Found]) -> Found | None:
+    """Give what a look finds; what is wrong with it is no matter if the user gave something."""
+    try:
+        return look()
+    except DataError:
+        if name in given:
+            return None
+        raise
+
+
+def _energy(file: Any, place: str, factor: float) -> float | None:
     """Find the photon energy [keV]; a group of the source may hold that of the ring."""
     for group in ("beam_1", "beam", "source_1", "source"):
-        for name in ("incident_beam_energy", "incident_energy", "energy"):
-            key = next(
-                (k for i in ("instrument_1", "instrument")
-                 if (k := f"{place}/{i}/{group}/{name}") in file), None,
-            )  # fmt: skip
-            if key is None:
+        for key in (f"{place}/{i}/{group}/{name}" for name in ENERGIES for i in INSTRUMENTS):
+            value = number_of(file.get(key))
+            if value is None or value <= 0:
+                if key in file:
+                    logger.error(
+                        "%s: %s is no number larger than zero: ignored", file.filename, key
+                    )
                 continue
-            value, unit = float(np.ravel(file[key][()])[0]), unit_of(file[key])
+            if factor != 1:
+                return value * factor
+            unit = unit_of(file[key])
             energy = (
                 value * KEV[unit] if unit in KEV else None if unit else _guess(file, key, value)
             )
@@ -238,9 +297,9 @@ def _energy(file: Any, place: str) -> float | None:
                     "stands: give `energy`", file.filename, key, energy,
                 )  # fmt: skip
                 return energy
-    keys = [f"{place}/{i}/{g}" for i in ("instrument_1", "instrument")
+    keys = [f"{place}/{i}/{g}" for i in INSTRUMENTS
             for g in ("source_1/wavelength", "beam_1/incident_wavelength")]  # fmt: skip
-    wavelength = first_number(file, keys, METRES, "m")
+    wavelength = first_number(file, keys, METRES, "m", "give `energy`")
     return None if wavelength is None else m2keV(wavelength)
 
 
@@ -253,37 +312,13 @@ def _guess(file: Any, key: str, value: float) -> float:
     return value * KEV[unit]
 
 
-def _translation(file: Any, place: str, detector: str) -> Floats | None:
+def _places(file: Any, place: str, detector: str, lead: tuple[int, ...]) -> Places | None:
     samples = _matching(file[place], r"sample(_\d+)?")
-    inside = [f"{s}/{g}" for s in samples for g in ("geometry_1", "geometry", "transformations")]
-    groups = [*(f"{place}/{g}" for g in [*inside, "data_1"]), detector, f"{place}/data"]
-    for group in groups:
-        found = array_at(file, [f"{group}/translation"])
-        if found is not None and found.ndim == 2 and found.shape[1] in (2, 3):
-            unit = METRES.get(unit_of(file[f"{group}/translation"]), 1.0)
-            return np.asarray(found * unit, dtype=np.float64)
-        read = [array_at(file, [f"{group}/{axis}"]) for axis in "xy"]
-        axes = [axis for axis in read if axis is not None]
-        if len(axes) == 2 and axes[0].size == axes[1].size:
-            units = [METRES.get(unit_of(file[f"{group}/{axis}"]), 1.0) for axis in "xy"]
-            flat = [np.ravel(a) * u for a, u in zip(axes, units, strict=True)]
-            return np.stack(flat, axis=1).astype(np.float64)
-    return None
-
-
-def _basis(file: Any, detector: str) -> Floats | None:
-    """Read the steps from pixel to pixel, (2, 3); in the wild they may lie transposed."""
-    found = array_at(file, [f"{detector}/basis_vectors"])
-    if found is None:
-        return None
-    steps: Floats = np.asarray(found, dtype=np.float64).reshape(-1, *found.shape[-2:])[0]
-    steps = steps.T if steps.shape == (3, 2) else steps
-    if steps.shape != (2, 3) or not np.linalg.norm(steps, axis=1).all():
-        raise DataError(
-            f"{file.filename}: {detector}/basis_vectors has shape {found.shape}; two steps (x, y, "
-            "z) that are not zero are needed"
-        )
-    return steps
+    inside = [
+        f"{place}/{s}/{g}" for s in samples for g in ("transformations", "geometry_1", "geometry")
+    ]
+    groups = [*inside, f"{place}/data_1", detector, f"{place}/data"]
+    return find_places(file, groups, lead, trusted=inside)
 
 
 def _center(
@@ -292,41 +327,53 @@ def _center(
     """Find where the beam meets the detector (y, x) [px]."""
     corner = array_at(file, [f"{detector}/corner_position"])
     if corner is not None and basis is not None and corner.size == 3:
-        y, x = np.linalg.solve(basis[:, :2].T, -np.ravel(corner)[:2]) - 0.5
+        try:
+            y, x = np.linalg.solve(basis[:, :2].T, -np.ravel(corner)[:2]) - 0.5
+        except np.linalg.LinAlgError:  # a detector beside the beam
+            return None
         return (float(y), float(x))
     found = []
     for axis, name in enumerate(("beam_center_y", "beam_center_x")):
-        dataset = file.get(f"{detector}/{name}")
-        if dataset is None:
+        value = number_of(dataset := file.get(f"{detector}/{name}"))
+        if value is None:
             return None
         unit = unit_of(dataset)
-        length = METRES[unit] / psize[axis] if unit in METRES and psize is not None else 1.0
-        found.append(float(np.ravel(dataset[()])[0]) * length)
+        if unit in METRES:
+            if psize is None:
+                return None
+            value *= METRES[unit] / psize[axis]
+        found.append(value)
     return (found[0], found[1]) if any(found) else None
 
 
 def _mask(
-    file: Any, detector: str, frame: tuple[int, int], bits: int | None
-) -> npt.NDArray[np.bool_] | None:
-    stored = array_at(file, [f"{detector}/mask", f"{detector}/pixel_mask"])
-    if stored is None:
-        return None
-    if stored.shape[-2:] != frame:
-        raise DataError(
-            f"{file.filename}: {detector}/mask has shape {stored.shape}, frames have {frame}"
-        )
-    bad = stored != 0 if bits is None else (stored.astype(np.int64) & bits) != 0
-    if bad.ndim > 2:
-        logger.error(
-            "%s: there is a mask for every frame; a pixel that is bad in one is not trusted in any",
-            file.filename,
-        )
-    return np.asarray(bad.reshape(-1, *frame).any(axis=0))
+    file: Any, detector: str, frame: tuple[int, int], count: int, bits: int | None
+) -> tuple[npt.NDArray[np.bool_] | None, str | None]:
+    """Read the mask of all frames, or say which dataset holds one for every frame."""
+    for key in (f"{detector}/mask", f"{detector}/pixel_mask"):
+        dataset = file.get(key)
+        if dataset is None or getattr(dataset, "ndim", 0) == 0:
+            continue
+        masks = int(np.prod(dataset.shape[:-2]))
+        if dataset.shape[-2:] != frame or masks not in (1, count):
+            raise DataError(
+                f"{file.filename}: {key} has shape {dataset.shape}, frames have {frame}, and there "
+                f"are {count} of them"
+            )
+        if masks > 1:
+            return None, key
+        return _marked(np.asarray(dataset[()]).reshape(frame), bits), None
+    return None, None
+
+
+def _marked(stored: npt.NDArray[Any], bits: int | None) -> npt.NDArray[np.bool_]:
+    """Mark bad pixels: those with a set bit."""
+    return np.asarray(stored != 0 if bits is None else (stored.astype(np.int64) & bits) != 0)
 
 
 def _mean(file: Any, key: str) -> Floats | None:
     """Read a frame, the mean if there are several."""
     found = array_at(file, [key])
-    if found is None:
+    if found is None or found.ndim < 2:
         return None
     return np.asarray(found.reshape(-1, *found.shape[-2:]).mean(axis=0), dtype=np.float64)

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from ptypy.errors import DataError, FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io._quantities import METRES, array_at, first_energy, first_number, unit_of
-from ptypy.io._stored_frames import follow, read_numbers, see_sources
 from ptypy.io.frame_source import Recorded
+from ptypy.io.stored_frames import follow, read_numbers, see_sources
+from ptypy.io.written_frames import unwritten
 from ptypy.utils.verbose import logger
 
 __all__ = ["DectrisFiles", "dectris_files"]
@@ -46,6 +47,8 @@ class DectrisFiles:
     recorded: Recorded
     flat: npt.NDArray[np.float32] | None
     """Flat field factors of the detector, if it has not applied them itself."""
+    lost: npt.NDArray[np.bool_]
+    """True for frames that nobody has written (N,)."""
 
     @property
     def name(self) -> str:
@@ -82,7 +85,9 @@ class DectrisFiles:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def dectris_files(path: str | Path, channel: int | None = None) -> DectrisFiles:
+def dectris_files(
+    path: str | Path, channel: int | None = None, wanted: int | None = None
+) -> DectrisFiles:
     """Look into a Dectris master file, of either layout.
 
     Frames are linked as ``/entry/data/data_000001`` and so on, (n, H, W) each, or lie in
@@ -94,6 +99,9 @@ def dectris_files(path: str | Path, channel: int | None = None) -> DectrisFiles:
         The master file.
     channel : int, optional
         Which energy threshold, counted from 0; needed if there are several.
+    wanted : int, optional
+        How many frames are enough: data files after them may be missing, as they are where a scan
+        was broken off.
 
     Raises
     ------
@@ -105,21 +113,42 @@ def dectris_files(path: str | Path, channel: int | None = None) -> DectrisFiles:
     path = Path(path)
     with open_h5(path) as file:
         keys = _keys(file)
-        counts, shapes = [], set()
+        counts: list[int] = []
+        lost, shapes = [], set()
         for key in keys:
-            dataset = follow(file, key)
-            see_sources(dataset)
-            channel = _channel(path, dataset, channel)
+            try:
+                dataset = follow(file, key)
+                see_sources(dataset)
+            except FormatError as error:
+                if not counts:
+                    raise
+                if wanted is None or wanted > sum(counts):
+                    advice = f"`num_frames={sum(counts)}` uses the frames before it"
+                    raise FormatError(f"{error}; {advice}") from error
+                break
+            chosen = _channel(path, dataset, channel)
             counts.append(int(dataset.shape[0]))
+            missing = unwritten(dataset)
+            lost.append(missing if missing.ndim == 1 else missing[:, chosen])
             shapes.add(tuple(int(n) for n in dataset.shape[-2:]))
         if len(shapes) > 1:
             raise FormatError(f"{path}: data files hold frames of different form, {shapes}")
         (height, width) = shapes.pop()
         _see_all(file, sum(counts))
-        recorded, flat = _recorded(file, (height, width), channel), None
+        recorded, flat = _recorded(file, (height, width), chosen), None
         if not _flag(file, f"{DETECTOR}/flatfield_correction_applied"):
-            flat = _plane(file, ("detectorSpecific/flatfield", "flatfield"), channel)
-        return DectrisFiles(path, keys, tuple(counts), (height, width), channel, recorded, flat)
+            flat = _plane(file, ("detectorSpecific/flatfield", "flatfield"), chosen)
+        keys = keys[: len(counts)]
+        return DectrisFiles(
+            path,
+            keys,
+            tuple(counts),
+            (height, width),
+            chosen,
+            recorded,
+            flat,
+            np.concatenate(lost),
+        )
 
 
 def _keys(file: Any) -> tuple[str, ...]:
@@ -133,6 +162,13 @@ def _keys(file: Any) -> tuple[str, ...]:
             "detector, or use Hdf5Loader"
         )
     numbers = [int(name[5:]) for name in names]
+    if numbers[0] > 1:
+        logger.error(
+            "%s: the first link to a data file is %s: frames before it are not here, so that "
+            "positions may belong to others",
+            file.filename,
+            names[0],
+        )
     lost = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
     if lost:
         raise FormatError(f"{file.filename}: /{DATA} links to no data_{lost[0]:06d}")
@@ -141,6 +177,11 @@ def _keys(file: Any) -> tuple[str, ...]:
 
 def _channel(path: Path, dataset: Any, channel: int | None) -> int | None:
     if dataset.ndim == 3:
+        if channel:
+            raise DataError(
+                f"{path}: frames of shape {dataset.shape} have one channel (energy threshold): "
+                f"`channel` {channel} is not there; leave it None"
+            )
         return None
     if dataset.ndim != 4:
         raise FormatError(f"{path}: {dataset.name} has shape {dataset.shape}, not of frames")
@@ -149,8 +190,10 @@ def _channel(path: Path, dataset: Any, channel: int | None) -> int | None:
         return 0
     if channel is None or not 0 <= channel < channels:
         raise DataError(
-            f"{path}: there are {channels} channels (energy thresholds): choose one, "
-            f"`channel` = 0 ... {channels - 1}"
+            f"{path}: {dataset.name} has shape {dataset.shape}, which in Dectris files means "
+            f"{channels} channels (energy thresholds): choose one, `channel` = 0 ... "
+            f"{channels - 1}; if it is a raster of {dataset.shape[0]} x {channels} frames, use "
+            "Hdf5Loader"
         )
     return channel
 

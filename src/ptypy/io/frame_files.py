@@ -20,6 +20,7 @@ from ptypy.io._one_file import OneFile, look_into, naming
 from ptypy.io.frame_source import Recorded
 from ptypy.io.image_header import read_header
 from ptypy.utils.processors import count_processors
+from ptypy.utils.verbose import logger
 
 __all__ = ["FrameFiles", "find_files", "frame_files", "natural_order"]
 
@@ -98,6 +99,14 @@ def frame_files(files: Files, form: str | None = None) -> FrameFiles:
     """
     paths = find_files(files)
     first = look_into(paths[0], form)
+    if form is None and first.form == "empad":
+        logger.error(
+            "%s: %d frames of 128 x 128 px, if these are counts of an EMPAD detector, for which "
+            "they are taken as the name ends with %s: `file_format='empad'` says that they are",
+            paths[0],
+            first.count,
+            paths[0].suffix,
+        )
     if len(paths) == 1:
         return FrameFiles((first,), tuple(paths))
     if first.count == 1:

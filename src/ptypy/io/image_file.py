@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io._image_forms import form_of, quiet, see_all_pages
+from ptypy.io._image_forms import form_of, open_picture, open_tiff
 from ptypy.io._one_file import look_into, naming, need
 from ptypy.io.frame_files import find_files
 
@@ -97,12 +97,16 @@ def _read(path: Path, form: str | None) -> Image:
 
 def _tiff(path: Path) -> Image:
     try:
-        tifffile = need("tifffile", path)
+        need("tifffile", path)
     except ImportError:
         return _picture(path)
-    with naming(path), quiet("tifffile"), tifffile.TiffFile(path) as tiff:
-        see_all_pages(path, tiff)
-        return np.asarray(tiff.series[0].asarray()), {"description": tiff.pages[0].description}
+    with naming(path), open_tiff(path) as tiff:
+        described = {"description": tiff.pages[0].description}
+        forms = {(page.shape, page.dtype) for page in tiff.pages}
+        if len(tiff.series) > 1 and len(forms) == 1:
+            # Pages that were written one by one.
+            return np.stack([page.asarray() for page in tiff.pages]), described
+        return np.asarray(tiff.series[0].asarray()), described
 
 
 def _pillow_endings() -> Container[str]:
@@ -112,12 +116,10 @@ def _pillow_endings() -> Container[str]:
 
 
 def _picture(path: Path) -> Image:
-    from PIL import Image as Pillow
     from PIL import UnidentifiedImageError  # comes with matplotlib
 
     try:
-        with Pillow.open(path) as picture:
-            return np.array(picture), {str(key): value for key, value in picture.info.items()}
+        return open_picture(path)
     except FileNotFoundError as error:
         raise FormatError(f"{path}: there is no such file; check the path") from error
     except UnidentifiedImageError as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,16 +46,16 @@ def jwrite(filename: str | Path, *args: Mapping[str, Any], **kwargs: Any) -> Non
         text = json.dumps(content, default=_plain, indent=2, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{filename}: not written: {error}") from error
+    from ptypy.io._hdf5 import cannot_write, settled, temporary
+
     target = Path(os.path.realpath(filename))
-    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(f"{text}\n", encoding="utf-8")
-        aside.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        raise FormatError(f"{filename}: cannot be written: {error.strerror or error}") from error
+    with temporary(target) as aside:
+        try:
+            aside.write_text(f"{text}\n", encoding="utf-8")
+            settled(aside)
+            aside.replace(target)
+        except OSError as error:
+            raise cannot_write(target, error) from error
 
 
 def jread(filename: str | Path, *args: str) -> Param:

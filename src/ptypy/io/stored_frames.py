@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io._hdf5 import open_h5, read_trouble
+from ptypy.io._hdf5 import open_h5, read_trouble, use_filters
 
 __all__ = [
     "Window", "files_of", "follow", "read_frames", "read_numbers", "reading", "see_sources",
-    "stretches",
+    "source_place", "stretches", "unit_of", "use_filters",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -110,7 +110,7 @@ def _see_link(file: Any, link: Any, label: str) -> None:
     if isinstance(link, h5py.SoftLink):
         raise FormatError(f"{label} is a link to {link.path}, which is not there")
     if isinstance(link, h5py.ExternalLink):
-        target = _place_of(link.filename, Path(file.filename).parent)
+        target = source_place(link.filename, Path(file.filename).parent)
         if target is not None:
             with open_h5(target, patience=0):
                 pass  # says what is wrong with it, if anything is
@@ -136,7 +136,7 @@ def see_sources(dataset: Any, label: str = "") -> None:
     home = Path(dataset.file.filename).parent
     names = {source.file_name for source in dataset.virtual_sources()} - {"."}
     # A name with a per cent sign stands for many, as many as there are.
-    missing = sorted(n for n in names if "%" not in n and _place_of(n, home) is None)
+    missing = sorted(n for n in names if "%" not in n and source_place(n, home) is None)
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FormatError(
@@ -155,104 +155,10 @@ def files_of(dataset: Any) -> set[str]:
     return {own, *(str(path) for name in names for path in home.glob(name))}
 
 
-def _place_of(name: str, home: Path) -> Path | None:
-    """Find a file where HDF5 does: the path as it is, beside the file, or there by its bare name."""
+def source_place(name: str, home: Path) -> Path | None:
+    """Find a file as HDF5 does: at its path, beside the file, or there by its bare name."""
     places = (Path(name), home / name, home / Path(name).name)
     return next((place for place in places if place.is_file()), None)
-
-
-def unwritten(dataset: Any) -> npt.NDArray[np.bool_]:
-    """Tell which frames of a dataset nobody has written, so that HDF5 fills in a constant.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Frames along all axes but the last two. May be virtual; sources whose names are patterns
-        are not looked into.
-
-    Returns
-    -------
-    The shape of the dataset without its last two axes, bool
-
-    Raises
-    ------
-    FormatError
-        If a file of a virtual dataset is cut short, or does not hold what it is said to.
-    """
-    shape = dataset.shape[:-2]
-    if dataset.is_virtual:
-        return _unmapped(dataset)
-    if dataset.external:
-        return np.zeros(shape, dtype=bool)
-    if dataset.chunks is None:
-        # A small one lies in its own header. Another has room in the file once it is written.
-        return np.full(shape, dataset.size > 0 and dataset.id.get_storage_size() == 0)
-    sizes = [-(-n // step) for n, step in zip(dataset.shape, dataset.chunks, strict=True)]
-    if dataset.id.get_num_chunks() >= np.prod(sizes):
-        return np.zeros(shape, dtype=bool)
-    written = np.zeros(sizes, dtype=bool)
-    steps = np.array(dataset.chunks)
-
-    def note(chunk: Any) -> None:
-        written[tuple(np.array(chunk.chunk_offset) // steps)] = True
-
-    dataset.id.chunk_iter(note)
-    missing = ~written.all(axis=(-2, -1))
-    for axis, step in enumerate(dataset.chunks[:-2]):
-        missing = np.repeat(missing, step, axis=axis)
-    return np.asarray(missing[tuple(slice(n) for n in shape)])
-
-
-def _unmapped(dataset: Any) -> npt.NDArray[np.bool_]:
-    """Tell which frames of a virtual dataset no source gives."""
-    shape = dataset.shape[:-2]
-    missing = np.ones(shape, dtype=bool)
-    home = Path(dataset.file.filename).parent
-    for source in dataset.virtual_sources():
-        if "%" in source.file_name or not _is_bounded(source.vspace):
-            return np.zeros(shape, dtype=bool)
-        place = _box(source.vspace, len(shape))
-        with contextlib.ExitStack() as stack:
-            file = dataset.file
-            if source.file_name != ".":
-                file = stack.enter_context(open_h5(_place_of(source.file_name, home) or home))
-            held = file.get(source.dset_name)
-            if held is None:
-                raise FormatError(
-                    f"{dataset.file.filename}:{dataset.name} is made of {source.file_name}:"
-                    f"{source.dset_name}, which is not there"
-                )
-            missing[place] = False
-            _note_missing(missing, place, held, source.src_space)
-    return missing
-
-
-def _note_missing(missing: npt.NDArray[np.bool_], place: Any, held: Any, space: Any) -> None:
-    """Mark frames whose source has not written them, if they lie in the same order in both."""
-    lead = held.shape[:-2]
-    if len(lead) != 1 or missing.ndim != 1 or not _is_bounded(space) or space.shape is None:
-        return
-    part = _box(space, 1)[0]
-    size = part.stop - part.start
-    if size != place[0].stop - place[0].start:
-        return
-    there = unwritten(held)[part]
-    absent = np.ones(size, dtype=bool)
-    absent[: len(there)] = there
-    missing[place] = absent
-
-
-def _is_bounded(space: Any) -> bool:
-    with contextlib.suppress(Exception):
-        first, last = space.get_select_bounds()
-        return all(a <= b for a, b in zip(first, last, strict=True))
-    return False
-
-
-def _box(space: Any, axes: int) -> tuple[slice, ...]:
-    """Give the smallest box around a selection, along its first axes."""
-    first, last = space.get_select_bounds()
-    return tuple(slice(int(a), int(b) + 1) for a, b in zip(first[:axes], last[:axes], strict=True))
 
 
 def read_frames(
@@ -352,6 +258,13 @@ def stretches(numbers: Numbers, scan_shape: Sequence[int]) -> list[Stretch]:
         pieces.append(Stretch(source, start, stop, axes))
         start = stop
     return pieces
+
+
+def unit_of(dataset: Any) -> str:
+    """Give the unit that a dataset names, in lower case; empty if it names none."""
+    unit = dataset.attrs.get("units", "")
+    unit = unit.item() if isinstance(unit, np.ndarray) and unit.size == 1 else unit
+    return (unit.decode() if isinstance(unit, bytes) else str(unit)).strip().lower()
 
 
 @contextlib.contextmanager
