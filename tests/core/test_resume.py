@@ -221,3 +221,39 @@ def test_a_loaded_run_is_not_taken_back_to_a_save(tree, tmp_path):
     Q = Ptycho.load_run(P.save_run(tmp_path / "alt.ptyr"))
     Q.run("more", epars={"name": "ML", "numiter": 1})
     assert [entry.engine for entry in Q.runtime.iter_info] == ["EPIE", "EPIE", "ML"]
+
+
+# --------------------------------------------------------------------------- what is kept
+
+
+def dumps(tmp_path):
+    return sorted(path.name for path in (tmp_path / "dumps/moon").iterdir())
+
+
+@pytest.mark.parametrize(("keep", "left"), [(None, 5), (1, 1), (3, 3)])
+def test_as_many_automatic_saves_are_kept_as_was_asked_for(tree, tmp_path, keep, left):
+    tree.io.autosave.keep = keep
+    tree.engines.e.numiter = 5
+    Ptycho(tree, level=5)
+    assert dumps(tmp_path) == [f"moon_EPIE_{n:04d}.ptyr" for n in range(6 - left, 6)]
+
+
+def test_automatic_saves_do_not_fill_the_disk(tree, tmp_path):
+    tree.engines.e.numiter = 5
+    Ptycho(tree, level=5)
+    assert dumps(tmp_path) == ["moon_EPIE_0004.ptyr", "moon_EPIE_0005.ptyr"]
+    assert history(tmp_path / "dumps/moon/moon_EPIE_0005.ptyr")[-1] == ("EPIE", 5, 5)
+
+
+def test_a_run_removes_only_saves_that_it_made_itself(tree, tmp_path):
+    Ptycho(tree, level=5)
+    tree.engines.e.numiter = 6
+    Ptycho(tree, level=5)
+    assert dumps(tmp_path) == [f"moon_EPIE_{n:04d}.ptyr" for n in (1, 2, 5, 6)]
+
+
+def test_one_file_that_is_written_again_and_again_stays(tree, tmp_path):
+    tree.io.autosave.update(rfile="dumps/%(run)s/latest.ptyr", keep=1)
+    tree.engines.e.numiter = 4
+    Ptycho(tree, level=5)
+    assert dumps(tmp_path) == ["latest.ptyr"]

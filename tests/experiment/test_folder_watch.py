@@ -255,6 +255,22 @@ def test_frames_that_have_no_position_are_not_left_out_in_silence(tmp_path, capl
     assert "beyond" not in caplog.text
 
 
+def test_two_files_of_one_number_are_told_apart_by_their_names(tmp_path, caplog):
+    for number in range(4):
+        write(tmp_path, number)
+    write(tmp_path, 2, value=99, name="other_{:04d}.npy")
+    scan = watch(tmp_path, 4)
+    chunks = chunks_of(scan)
+    assert np.concatenate([chunk.data for chunk in chunks])[:, 0, 0].tolist() == [0, 1, 2, 3]
+    report = scan.live_report()
+    assert sum(report.refused.values()) == 1
+    assert report.has_losses
+    (said,) = [one for one in caplog.records if "which is used" in one.getMessage()]
+    assert said.levelname == "ERROR"
+    assert "frame_0002.npy" in said.getMessage()
+    assert "other_0002.npy" in said.getMessage()
+
+
 def test_masks_dark_and_flat_come_from_files(tmp_path):
     folder = tmp_path / "scan"
     for number in range(6):

@@ -191,6 +191,23 @@ def test_frames_that_wait_for_positions_do_not_fill_the_memory():
     assert report.refused["frames whose position did not come in time"] == 995
 
 
+@pytest.mark.parametrize("limit", [10**9, 3000])
+def test_frames_that_wait_for_positions_are_not_looked_at_again_with_every_frame(limit):
+    looks = []
+
+    class Frame(np.ndarray):
+        @property
+        def nbytes(self):
+            looks.append(1)
+            return 12
+
+    made = buffer(limit=limit, needs_positions=True)
+    count = 1000
+    for index in range(count):
+        made.offer(Item(index, np.zeros((2, 3), np.uint16).view(Frame)))
+    assert len(looks) < 20 * count
+
+
 def test_positions_far_ahead_do_not_fill_the_memory():
     made = buffer(needs_positions=True)
     made.place(10**8, (0.0, 0.0))

@@ -1,6 +1,6 @@
 """Kill writers of a prepared scan, many times; test_ptyd_killed.py starts this as a process.
 
-Usage: _kill_writers.py (steps | times) SCENARIO DIRECTORY (STRIDE | COUNT)
+Usage: _kill_writers.py (steps | times | anew) SCENARIO DIRECTORY (STRIDE | COUNT)
 """
 
 import contextlib
@@ -161,6 +161,54 @@ def kill_at_steps(scenario, directory, stride):
     return kills
 
 
+def kill_at_steps_of_another_run(scenario, directory, stride):
+    """Kill a writer that begins anew where a set is there already; gives the number of kills."""
+    begun = directory / "begun"
+    begun.mkdir()
+    for _ in range(2):  # the second set pushes the first aside
+        ptyd.create(begun / "s.ptyd", {**META, "label": "old"}, {"label": "old"})
+        for number in range(CHUNKS):
+            write(begun / "s.ptyd", number, **SCENARIOS[scenario])
+    kills, killed = 0, True
+    for step in itertools.count(1, stride):
+        place = directory / str(step)
+        shutil.copytree(begun, place)
+        path, old = place / "s.ptyd", place / "s.ptyd.old"
+
+        def work(tell, step=step, path=path):
+            die_at(step)
+            write_anew(path, scenario)
+
+        _, killed = outcome(*announced_by(work))
+        sets = [ptyd.PtydReader(one) for one in (path, old) if one.exists()]
+        whole = [one for one in sets if one.meta["label"] == "old" and len(one.chunks) == CHUNKS]
+        assert path.exists(), f"step {step}: nothing is left under the name of the set"
+        assert whole, f"step {step}: the set that was there is neither in its place nor aside"
+        for one in sets:
+            there = FRAMES[: len(one.chunks)].reshape(-1, *SHAPE[1:])
+            assert not one.chunks or np.array_equal(one.read(0, one.num_frames).data, there)
+        if not killed:
+            return kills
+        kills += 1
+        ptyd.tidy_up(path)
+        write_anew(path, scenario)
+        assert ptyd.validate(path, deep=True) == []
+        assert ptyd.PtydReader(path).meta["label"] == "new"
+        aside = ptyd.PtydReader(old)  # the set that was there, or what the killed writer had done
+        there = FRAMES[: len(aside.chunks)].reshape(-1, *SHAPE[1:])
+        assert np.array_equal(aside.read(0, aside.num_frames).data, there)
+        shutil.rmtree(place)
+    return kills
+
+
+def write_anew(path, scenario):
+    """Begin a scan of that name, and write all of it."""
+    ptyd.create(path, {**META, "label": "new"}, {"label": "new"}, announces_end=True)
+    for number in range(CHUNKS):
+        write(path, number, **SCENARIOS[scenario])
+    ptyd.finish(path, {**META, "label": "new"}, {"label": "new"})
+
+
 def least_of(told, before):
     """Say how many chunks must be there after these announcements."""
     return max([before, *(min(number + 1, CHUNKS) for number in told)])
@@ -194,7 +242,11 @@ def kill_at_random_times(scenario, directory, count):
 
 def main():
     how, scenario, directory, count = sys.argv[1:]
-    kill = {"steps": kill_at_steps, "times": kill_at_random_times}[how]
+    kill = {
+        "steps": kill_at_steps,
+        "times": kill_at_random_times,
+        "anew": kill_at_steps_of_another_run,
+    }[how]
     random.seed(7)
     os.fsync = lambda descriptor: None  # a kill is no loss of power, and disks are slow
     sys.stdout.write(json.dumps({"kills": kill(scenario, Path(directory), int(count))}))

@@ -1,6 +1,7 @@
 """A chunk is there, whole, or not there; and readers and writers do not disturb one another."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -44,6 +45,41 @@ def frames_in(path):
 
 def names_in(folder):
     return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_chunk_that_the_disk_does_not_confirm_is_there_and_the_run_is_told(
+    path, monkeypatch, caplog
+):
+    flushed = []
+
+    def fails_at_last(descriptor):
+        flushed.append(descriptor)
+        if len(flushed) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails_at_last)
+    append(path, 1)
+    assert "the disk does not confirm it (Input/output error)" in caplog.text
+    assert np.array_equal(frames_in(path), FRAMES[:6])
+    append(path, 2)
+    assert np.array_equal(frames_in(path), FRAMES[:9])
+
+
+def test_a_commit_that_is_done_by_half_is_taken_back_and_can_be_tried_again(path, monkeypatch):
+    before, original, halves = path.read_bytes(), os.pwrite, [True]
+
+    def by_half(descriptor, data, offset):
+        if offset == 0 and halves:
+            halves.pop()
+            return original(descriptor, data[: len(data) // 2], offset)
+        return original(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", by_half)
+    with pytest.raises(FormatError, match="24 of 48 bytes were written"):
+        append(path, 1)
+    assert path.read_bytes() == before
+    append(path, 1)
+    assert np.array_equal(frames_in(path), FRAMES[:6])
 
 
 @contextlib.contextmanager

@@ -22,6 +22,17 @@ def test_a_writer_killed_now_and_then_loses_no_chunk(tmp_path, scenario):
     assert kills("steps", scenario, tmp_path, 9) > 3
 
 
+@pytest.mark.parametrize("scenario", ["append", "link"])
+def test_a_run_killed_where_a_set_is_there_already_leaves_that_set_whole(tmp_path, scenario):
+    assert kills("anew", scenario, tmp_path, 9) > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["append", "link"])
+def test_a_run_killed_at_any_step_where_a_set_is_there_already_leaves_it(tmp_path, scenario):
+    assert kills("anew", scenario, tmp_path, 1) > 30
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "stride"),

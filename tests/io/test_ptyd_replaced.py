@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from ptypy.errors import DataError
+from ptypy.errors import DataError, FormatError
 from ptypy.io import ptyd
 
 
@@ -98,3 +101,61 @@ def test_an_empty_set_of_an_interrupted_run_does_not_push_out_the_frames_before(
     linked_set(path, 2)
     assert values(path) == {2}
     assert values(tmp_path / "s.ptyd.old") == {1}
+
+
+FULL = """
+import resource, signal, sys
+from ptypy.io import ptyd
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+ptyd.create(sys.argv[1], {"energy": 8.0}, {})
+"""
+
+
+@pytest.mark.parametrize("part", [0.0, 0.2, 0.5, 0.9])
+def test_a_full_disk_leaves_the_set_that_was_there_and_the_older_one(
+    tmp_path: Path, part: float
+) -> None:
+    path = tmp_path / "s.ptyd"
+    linked_set(path, 1)
+    linked_set(path, 2, parts=40)
+    ptyd.create(tmp_path / "without_chunks.ptyd", {"energy": 8.0}, {})
+    small, large = (tmp_path / "without_chunks.ptyd").stat().st_size, path.stat().st_size
+    assert small < large - 1000
+    # The new master fits, but for the first of these; what is done to the one before does not.
+    room = round(small + part * (large - small)) if part else small // 2
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    command = [sys.executable, "-c", FULL, path, str(room)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(FormatError.__module__)
+    assert "larger than is allowed" in last
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert values(path) == {2}
+    assert values(tmp_path / "s.ptyd.old") == {1}
+
+
+def test_no_prepared_scan_is_changed_in_place() -> None:
+    opened = []
+    for source in sorted(Path(ptyd.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("open_h5"):
+                modes = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "mode")]
+                opened += [f"{source.name}: {ast.unparse(node)}"] * any(
+                    ast.unparse(mode) != "'r'" for mode in modes
+                )
+    assert opened == []
+
+
+def test_a_run_that_ended_between_two_steps_does_not_push_the_set_further_aside(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.ptyd"
+    linked_set(path, 1)
+    linked_set(path, 2)
+    (tmp_path / "s.ptyd.old").replace(path)  # its chunk files are aside, and it is not yet
+    linked_set(path, 3)
+    assert values(path) == {3}
+    assert values(tmp_path / "s.ptyd.old") == {1}
+    assert not list(tmp_path.glob("*.old.old"))

@@ -83,3 +83,36 @@ def test_tables_of_older_matlab_files_are_read(tmp_path):
     (tmp_path / "b.mat").write_bytes(b"nothing of the kind" * 20)
     with pytest.raises(FormatError, match=r"b\.mat"):
         read_dataset(tmp_path / "b.mat", "z")
+
+
+# ------------------------------------------------------------ columns that nobody chose
+
+
+@pytest.mark.parametrize(
+    "text", ["frame,x,y\n0,2,1\n1,4,3\n", "# x y\n2 1\n4 3\n", "1,2\n3,4\n", "a b\n1 2\n3 4\n"]
+)
+def test_columns_named_y_and_x_or_the_only_two_need_not_be_chosen(tmp_path, text):
+    (tmp_path / "log.csv").write_text(text)
+    table = read_table(tmp_path / "log.csv", None)
+    np.testing.assert_array_equal(table.numbers, [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("frame,x_um,y_um\n0,2,1\n", "columns frame, x_um, y_um"),
+        ("0,2,1\n1,4,3\n", "3 columns"),
+        ("# y and x\n0 2 1 5\n", "4 columns"),
+    ],
+)
+def test_the_number_of_a_frame_is_not_taken_for_a_position(tmp_path, text, known):
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(DataError, match=f"has {known}: say by `columns`"):
+        read_table(tmp_path / "log.csv", None)
+
+
+def test_an_array_of_more_than_two_columns_needs_them_chosen(tmp_path):
+    np.save(tmp_path / "log.npy", np.ones((5, 3)))
+    with pytest.raises(DataError, match="has 3 columns: say by `columns`"):
+        read_table(tmp_path / "log.npy", None)
+    assert read_table(tmp_path / "log.npy", (0, 2)).numbers.shape == (5, 2)

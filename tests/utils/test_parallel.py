@@ -227,3 +227,48 @@ def test_an_exception_on_one_process_ends_all_with_its_message(mpirun):
     assert result.returncode != 0
     assert "process 1 of 2 failed" in result.stderr
     assert "the detector is on fire" in result.stderr
+
+
+LEAVING = """
+import sys
+from ptypy.utils import parallel
+print("process", parallel.rank)
+if {who}:
+    sys.exit({code})
+parallel.barrier()
+"""
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize(
+    ("who", "code", "expected"),
+    [("parallel.rank == 1", 3, 3), ("parallel.rank == 0", "'no such file'", 1)],
+)
+def test_a_process_that_leaves_with_an_error_ends_those_that_would_wait(
+    mpirun, who, code, expected
+):
+    result = mpirun(LEAVING.format(who=who, code=code), timeout=60)
+    assert result.returncode == expected
+    assert f"left with exit code {expected} while others went on" in result.stderr
+
+
+@pytest.mark.mpi
+def test_processes_that_all_leave_with_the_same_error_end_without_more_words(mpirun):
+    result = mpirun(LEAVING.format(who=True, code=4), timeout=60)
+    assert result.returncode == 4
+    assert result.stdout.count("process") == 2
+    assert result.stderr == ""
+
+
+@pytest.mark.mpi
+def test_an_exit_that_is_caught_ends_nothing(mpirun):
+    result = mpirun(
+        "import sys\n"
+        "from ptypy.utils import parallel\n"
+        "try:\n"
+        "    sys.exit(5 * parallel.rank)\n"
+        "except SystemExit as leaving:\n"
+        "    assert leaving.code == 5 * parallel.rank\n"
+        "parallel.barrier()\n"
+    )
+    assert (result.returncode, result.stderr) == (0, "")

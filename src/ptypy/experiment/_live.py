@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._live_buffer import Item, LiveBuffer
 from ptypy.experiment._live_files import read_stack
 from ptypy.experiment._live_report import LiveReport
+from ptypy.experiment._live_resume import Saved, kept, read_saved
 from ptypy.io.stream import Start
 from ptypy.io.tables import read_columns
 from ptypy.utils import parallel
@@ -143,6 +143,7 @@ class LiveScan(PtyScan):
 
     DECLARES_END: ClassVar[bool] = True
     """Whether the source says when the scan has ended."""
+    CHANGES_NO_FRAME: ClassVar[frozenset[str]] = frozenset({"buffer_size", "window", "patience"})
     MARKS_PIXELS: ClassVar[bool] = False
     """Whether the largest unsigned count, or a negative one, says that a pixel holds nothing."""
 
@@ -150,6 +151,7 @@ class LiveScan(PtyScan):
         super().__init__(pars, **kwargs)
         self._buffer: LiveBuffer | None = None
         self._source: Source | None = None
+        self._saved = Saved()
         self._let_go: Any = None
         self._labels: dict[int, int] = {}
         self._geometry_is_shared = False
@@ -171,6 +173,10 @@ class LiveScan(PtyScan):
 
     def _found(self) -> Start | None:
         """Give what the source says of the scan as a whole, as far as it is known by now."""
+        return None
+
+    def _series(self) -> str | None:
+        """Give what identifies the scan, once frames have come; None if nothing does."""
         return None
 
     # ------------------------------------------------------------ for users
@@ -232,18 +238,11 @@ class LiveScan(PtyScan):
         self.correct_with(dark=fields.get("darkfield"), flat=fields.get("flatfield"))
         return fields
 
-    def post_initialize(self) -> None:
-        """Open the source, on the master."""
-        if parallel.master:
-            self._open()
-
     def check(self, frames: int | None = None, start: int | None = None) -> tuple[int, bool]:
         """Say how many frames are there, in order, and whether these are the last."""
         buffer, source = self._open()
         wanted = self.min_frames if frames is None else frames
         first = self.framestart if start is None else start
-        if not buffer.has_begun:
-            buffer.begin(first, self._saved_indices() if first else ())
         there = buffer.need(first, self.min_frames)
         if there < wanted:
             source.collect(wanted)
@@ -270,6 +269,11 @@ class LiveScan(PtyScan):
             remedy = "must be None: one process receives the frames, and gives the others theirs"
             raise ParameterError([Fault("load_parallel", repr(p.load_parallel), remedy)])
 
+    def _begin(self) -> None:
+        """Open the source, on the master: not before it is known which frames are saved."""
+        if parallel.master:
+            self._open()
+
     def _open(self) -> tuple[LiveBuffer, Source]:
         """Give buffer and source, opened on the first call."""
         if self._buffer is None or self._source is None:
@@ -285,6 +289,10 @@ class LiveScan(PtyScan):
                 total=self.num_frames,
                 declares_end=self.DECLARES_END,
             )
+            if self.framestart and self.dfile is not None:
+                self._saved = read_saved(self.dfile)
+                self.info.update(kept(self._saved.series, self._saved.mask))
+            buffer.begin(self.framestart, self._saved.indices)
             source = self._connect(buffer)
             self._buffer, self._source = buffer, source
             # Also at the end of the interpreter, while threads still run.
@@ -294,16 +302,6 @@ class LiveScan(PtyScan):
     def _wait(self, buffer: LiveBuffer, source: Source, seconds: float) -> None:
         del source
         buffer.wait(seconds, self.framestart, self.min_frames)
-
-    def _saved_indices(self) -> list[int]:
-        """Give the indices of frames that a run before has saved."""
-        from ptypy.io.ptyd import PtydReader
-
-        path = self.dfile
-        if path is None or not Path(path).exists():
-            return []
-        chunks = PtydReader(path).chunks
-        return [int(index) for chunk in chunks for index in chunk.indices]
 
     def _masks(self, items: Sequence[Item], frames: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         """Give the mask of all frames, or one for each if they differ."""
@@ -327,7 +325,7 @@ class LiveScan(PtyScan):
     def _shared_mask(self, raw: tuple[int, ...]) -> npt.NDArray[Any] | None:
         """Join the mask that the source gives with that of `load_weight`."""
         found = self._found()
-        given = None if found is None else found.mask
+        given = self._saved.mask if found is None or found.mask is None else found.mask
         if given is None:
             return self.weight2d
         own = self.weight2d
@@ -352,6 +350,9 @@ class LiveScan(PtyScan):
         labels = [item.index for item in buffer.take(slots)]
         found = self._found()
         numbers = {} if found is None else {key: getattr(found, key) for key in GEOMETRY}
+        if self.save is not None:
+            mask = None if found is None or "found_mask" in self.info else found.mask
+            self.info.update(kept(self._series(), mask))
         return {
             "labels": dict(zip(slots, labels, strict=True)),
             "geometry": {key: value for key, value in numbers.items() if value is not None},

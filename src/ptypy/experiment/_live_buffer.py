@@ -12,40 +12,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ptypy.errors import DataError
 from ptypy.experiment._live_gaps import Gaps
+from ptypy.experiment._live_held import Held, Item, Position
 from ptypy.experiment._live_report import LiveReport, list_ranges
 from ptypy.utils.verbose import logger
 
 __all__ = ["Item", "LiveBuffer"]
 
-Position = tuple[float, float]
-
 FARTHEST = 1_000_000
 """Positions may be known so many points ahead of the frames; more would fill the memory."""
 MOST_REASONS = 50
 """Different reasons of refusal that are told apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A frame that waits."""
-
-    index: int
-    data: npt.NDArray[Any]
-    position: Position | None = None
-    mask: npt.NDArray[np.bool_] | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes."""
-        return self.data.nbytes + (0 if self.mask is None else self.mask.nbytes)
 
 
 class LiveBuffer:
@@ -93,9 +76,11 @@ class LiveBuffer:
         self._base: int | None = None
         """Place in the scan of the first of `_ready`."""
         self._least = 1
-        self._held: dict[int, Item] = {}
+        self._held = Held()
         self._places: dict[int, Position] = {}
         self._next = 0
+        self._resumed_at: int | None = None
+        """Index behind the last frame that a run before has saved."""
         self._largest = -1
         self._gaps = Gaps()
         self._bytes = 0
@@ -118,7 +103,7 @@ class LiveBuffer:
             place = self._places.pop(item.index, None)
             if item.position is None and place is not None:
                 item = replace(item, position=place)
-            self._held[item.index] = item
+            self._held.put(item, is_complete=self._is_complete(item))
             self._add_bytes(item.nbytes)
             self._release()
             self._relieve()
@@ -131,7 +116,8 @@ class LiveBuffer:
                 return
             if index in self._held:
                 if self._held[index].position is None:
-                    self._held[index] = replace(self._held[index], position=position)
+                    item = replace(self._held[index], position=position)
+                    self._held.put(item, is_complete=True)
                 self._release()
                 self._changed.notify_all()
             elif index >= self._next + FARTHEST:
@@ -176,7 +162,7 @@ class LiveBuffer:
     # ------------------------------------------------------------ the scan's side
 
     def begin(self, place: int, known: Iterable[int] = ()) -> None:
-        """Say, once, which place in the scan the first frame gets, and which are not needed.
+        """Say, before any frame comes, which place the first gets, and which are not needed.
 
         Parameters
         ----------
@@ -184,13 +170,19 @@ class LiveBuffer:
             0, unless frames of this scan were saved before.
         known : iterable of int
             Their indices.
+
+        Raises
+        ------
+        DataError
+            If it was said before, or frames are there: they would have other places.
         """
         with self._changed:
-            if self._base is None:
-                self._base = place
-                for index in sorted(set(known)):
-                    self._gaps.add(self._next, index)
-                    self._next = index + 1
+            if self._base is not None or self.report.received:
+                raise DataError("frames have come: it is too late to say where the scan begins")
+            self._base = place
+            for index in sorted(set(known)):
+                self._gaps.add(self._next, index)
+                self._next = self._resumed_at = index + 1
 
     def need(self, place: int, least: int) -> int:
         """Give how many frames there are from a place in the scan on; those before are let go.
@@ -238,12 +230,6 @@ class LiveBuffer:
                 self._end()
                 self._changed.notify_all()
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether `begin` was called."""
-        with self._changed:
-            return self._base is not None
-
     def has_frames(self, place: int, enough: int = 1) -> bool:
         """Say whether ``enough`` frames are there from a place in the scan on."""
         with self._changed:
@@ -290,26 +276,25 @@ class LiveBuffer:
             return False
         return True
 
-    def _is_complete(self, item: Item | None) -> bool:
-        return item is not None and (item.position is not None or not self.needs_positions)
+    def _is_complete(self, item: Item) -> bool:
+        return item.position is not None or not self.needs_positions
 
     def _release(self) -> None:
         """Move complete frames on, in order; and late ones."""
-        for index in [i for i in self._held if i < self._next] if self._gaps else []:
-            if self._is_complete(self._held[index]):
-                self._hand_on(index)
-                self._gaps.discard(index)
+        first = self._held.first_complete
+        while first is not None and first <= self._next:
+            self._hand_on(first)
+            if first == self._next:
+                self._next += 1
+                self._blocked_since = None
+            else:
+                self._gaps.discard(first)
                 self.report.late += 1
-        while self._is_complete(self._held.get(self._next)):
-            self._hand_on(self._next)
-            self._next += 1
+            first = self._held.first_complete
+        if first is None:
             self._blocked_since = None
-        complete = [i for i, item in self._held.items() if i >= self._next]
-        complete = [i for i in complete if self._is_complete(self._held[i])]
-        if not complete:
-            self._blocked_since = None
-        elif len(complete) > self.window:
-            self._skip_to(min(complete))
+        elif self._held.num_complete > self.window:
+            self._skip_to(first)
         elif self._blocked_since is None:
             self._blocked_since = self._clock()
 
@@ -319,10 +304,17 @@ class LiveBuffer:
 
     def _skip_to(self, index: int) -> None:
         """Go on without the frames before this one."""
-        logger.warning(
-            "frames%s have not come, or without a position: those after them go on",
-            list_ranges([(self._next, index)]),
-        )
+        lost = list_ranges([(self._next, index)])
+        if self._next == self._resumed_at:
+            logger.error(
+                "frames%s were not saved by the run before, and have not come again: those after "
+                "them go on, and they are lost unless they are sent once more",
+                lost,
+            )
+        else:
+            logger.warning(
+                "frames%s have not come, or without a position: those after them go on", lost
+            )
         self._gaps.add(self._next, index)
         self._next = index
         self._blocked_since = None
@@ -330,22 +322,21 @@ class LiveBuffer:
 
     def _relieve(self) -> None:
         """Keep what waits for a missing frame or position within the limit."""
-        while self._held and sum(item.nbytes for item in self._held.values()) > self.limit:
-            complete = [i for i, it in self._held.items() if self._is_complete(it)]
-            if complete:
-                self._skip_to(min(complete))
+        while self._held.nbytes > self.limit and (first := self._held.first) is not None:
+            complete = self._held.first_complete
+            if complete is not None:
+                self._skip_to(complete)
                 continue
-            index = min(self._held)
-            self._bytes -= self._held.pop(index).nbytes
-            self._refuse("frames whose position did not come in time", f"frame {index}")
+            self._bytes -= self._held.pop(first).nbytes
+            self._refuse("frames whose position did not come in time", f"frame {first}")
 
     def _settle(self) -> None:
         """Apply the rules that depend on the time."""
         now = self._clock()
-        if self._blocked_since is not None and now - self._blocked_since >= self.patience:
-            self._skip_to(
-                min(i for i, it in self._held.items() if i >= self._next and self._is_complete(it))
-            )
+        first = self._held.first_complete
+        since = self._blocked_since
+        if first is not None and since is not None and now - since >= self.patience:
+            self._skip_to(first)
         if self._ended:
             return
         if self._ending_since is None and self.total is not None and self._next >= self.total:
@@ -363,18 +354,17 @@ class LiveBuffer:
         return [since + self.patience for since in began if since is not None]
 
     def _end(self) -> None:
-        complete = sorted(i for i, it in self._held.items() if self._is_complete(it))
-        for index in complete:
+        while (index := self._held.first_complete) is not None:
             self._gaps.discard(index)
             self._gaps.add(self._next, index)
             self._next = max(self._next, index + 1)
             self._hand_on(index)
-        for index in sorted(self._held):
+        while (index := self._held.first) is not None:
+            self._held.pop(index)
             self._refuse("frames whose position never came", f"frame {index}")
         last = max([self._largest + 1, self.total or 0])
         self._gaps.add(self._next, last)
         self._next = max(self._next, last)
-        self._held.clear()
         self._places.clear()
         self._ended = True
 

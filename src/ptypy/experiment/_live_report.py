@@ -42,8 +42,8 @@ class LiveReport:
 
     @property
     def has_losses(self) -> bool:
-        """Whether anything is not as it should be."""
-        return bool(self.missing or self.refused)
+        """Whether anything is not as it should be: also if nothing came but what was there."""
+        return bool(self.missing or self.refused or (self.duplicates and not self.received))
 
     def __str__(self) -> str:
         counted = [

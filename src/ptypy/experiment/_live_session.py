@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ptypy.errors import DataError
 from ptypy.experiment._live_buffer import Item, LiveBuffer
 from ptypy.io.stream import End, Frame, Message, Places, Start
 from ptypy.utils.verbose import logger
@@ -14,23 +15,37 @@ FOREIGN = "messages of another scan"
 class Session:
     """Sorts messages into a buffer. The first scan that is seen, or the one asked for, counts.
 
+    A scan that is taken up again ends with an error when another begins before it goes on: the
+    frames of the other do not belong to the file.
+
     Parameters
     ----------
     buffer : LiveBuffer
     series : str, optional
         Identity of the scan that is wanted; the first that is seen if not given.
+    going_on : path, optional
+        The file that said so, if it holds frames of this scan.
     """
 
-    def __init__(self, buffer: LiveBuffer, series: str | None = None) -> None:
+    def __init__(
+        self, buffer: LiveBuffer, series: str | None = None, going_on: str | None = None
+    ) -> None:
         self.buffer = buffer
         self.series = series
         self.start: Start | None = None
         """How the scan began; None if that message was missed, or did not come yet."""
         self.has_ended = False
         self._has_frames = False
+        self._going_on = going_on
 
     def take(self, message: Message) -> None:
-        """Take a message."""
+        """Take a message.
+
+        Raises
+        ------
+        DataError
+            If it belongs to another scan than that which is taken up again.
+        """
         if not self._is_ours(message):
             return
         if isinstance(message, Frame):
@@ -70,6 +85,17 @@ class Session:
                 self.buffer.refuse("the end of a scan that had not begun", f"scan {series!r}")
                 return False
             self.series = series
+        has_come = self.start is not None or self._has_frames
+        if (
+            series != self.series
+            and self._going_on
+            and not has_come
+            and isinstance(message, Start | Frame)
+        ):
+            raise DataError(
+                f"scan {series!r} comes, and {self._going_on} holds frames of scan "
+                f"{self.series!r}: give another `dfile`, or prepare it anew, without `resume`"
+            )
         if series != self.series:
             self.buffer.refuse(FOREIGN, f"scan {series!r} instead of {self.series!r}")
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ptypy.core.data import register
 from ptypy.errors import Fault, ParameterError
@@ -71,6 +71,10 @@ class StreamScan(LiveScan):
     lowlim = 1
     """
 
+    CHANGES_NO_FRAME: ClassVar[frozenset[str]] = LiveScan.CHANGES_NO_FRAME | {
+        "address", "pattern", "bind", "series", "high_water", "largest_message",
+    }  # fmt: skip
+
     _session: Session | None = None
 
     @property
@@ -97,7 +101,12 @@ class StreamScan(LiveScan):
 
     def _connect(self, buffer: LiveBuffer) -> Source:
         series = None if self.info.series is None else str(self.info.series)
-        self._session = Session(buffer, series)
+        saved = self._saved
+        if series is not None and saved.series is not None and series != saved.series:
+            remedy = f"is not the scan that {saved.path} holds frames of, {saved.series!r}"
+            raise ParameterError([Fault("series", repr(self.info.series), remedy)])
+        going_on = saved.path if series is None and saved.series is not None else None
+        self._session = Session(buffer, series or saved.series, going_on)
         return Receiver(
             self._channels(),
             self._session,
@@ -108,6 +117,9 @@ class StreamScan(LiveScan):
 
     def _found(self) -> Start | None:
         return None if self._session is None else self._session.start
+
+    def _series(self) -> str | None:
+        return None if self._session is None else self._session.series
 
     def _validate(self, p: Param) -> None:
         super()._validate(p)

@@ -63,6 +63,9 @@ class DectrisStream(StreamScan):
     type = bool
     """
 
+    CHANGES_NO_FRAME: ClassVar[frozenset[str]] = StreamScan.CHANGES_NO_FRAME | {
+        "position_address", "position_pattern", "position_bind",
+    }  # fmt: skip
     MARKS_PIXELS: ClassVar[bool] = True
 
     def _reader(self) -> Callable[[list[memoryview]], Message | None]:

@@ -96,6 +96,7 @@ class FolderWatch(LiveScan):
     type = str
     """
 
+    CHANGES_NO_FRAME: ClassVar[frozenset[str]] = LiveScan.CHANGES_NO_FRAME | {"settle", "end_file"}
     DECLARES_END: ClassVar[bool] = False
     MARKS_PIXELS: ClassVar[bool] = True
 
@@ -146,6 +147,8 @@ class _Folder:
         self.buffer = buffer
         self._files: dict[str, _File] = {}
         self._taken: set[str] = set()
+        self._names: dict[int, str] = {}
+        """For every number the file that gave its frames."""
         self._strangers: set[str] = set()
         self._is_open = True
 
@@ -166,7 +169,7 @@ class _Folder:
         self._look()
         now = time.monotonic()
         taken = 0
-        for name, file in sorted(self._files.items(), key=lambda item: item[1].number):
+        for name, file in sorted(self._files.items(), key=lambda item: (item[1].number, item[0])):
             if taken >= wanted or self.buffer.is_full():
                 return
             if file.state[0] > 0 and now >= file.again and not file.is_refused:
@@ -221,6 +224,13 @@ class _Folder:
     def _read(self, name: str, file: _File) -> int:
         """Read a file into the buffer, and give how many frames it held."""
         path = self.folder / name
+        other = self._names.get(file.number)
+        if other is not None:
+            del self._files[name]
+            self._taken.add(name)
+            detail = f"{name} and {other}, which is used; `pattern` says which files to read"
+            self.buffer.refuse("files with the number of another", detail)
+            return 0
         try:
             key = self.key if path.suffix.lower() in HDF5 else None
             frames = read_stack(path, key, is_new=True)
@@ -235,6 +245,7 @@ class _Folder:
             detail = f"{name} holds {len(frames)}, `frames_per_file` is {self.count}"
             self.buffer.refuse("files with too many frames", detail)
             return 0
+        self._names[file.number] = name
         for place, frame in enumerate(frames):
             self.buffer.offer(Item(file.number * self.count + place, frame))
         return len(frames)

@@ -165,7 +165,11 @@ def second_name(path: Path) -> Path:
     try:
         os.link(path, other)
     except OSError:  # file systems without hard links
-        shutil.copy2(path, other)
+        try:
+            shutil.copy2(path, other)
+        except BaseException:
+            other.unlink(missing_ok=True)
+            raise
     return other
 
 

@@ -45,7 +45,9 @@ def read_columns(
     return read_table(path, columns, key).numbers
 
 
-def read_table(path: str | Path, columns: Sequence[Column] = (0, 1), key: Any = None) -> Table:
+def read_table(
+    path: str | Path, columns: Sequence[Column] | None = (0, 1), key: Any = None
+) -> Table:
     """Read some columns of a table of numbers.
 
     Parameters
@@ -54,8 +56,9 @@ def read_table(path: str | Path, columns: Sequence[Column] = (0, 1), key: Any = 
         Text with one row a line, numbers parted by blanks, tabs, commas or semicolons, lines that
         begin with ``#`` left out; a line before the numbers in which no cell is a number is taken
         for names. Or .npy, .npz, .mat or HDF5.
-    columns : sequence of int or str
-        Which columns, counted from 0, or by their names in a text file.
+    columns : sequence of int or str, or None
+        Which columns, counted from 0, or by their names in a text file. None: those that a text
+        names y and x, or the only two there are.
     key : str or sequence of str, optional
         Dataset in an HDF5, .npz or .mat file; or one dataset for each column. A dataset with two
         axes is a table along its longer one.
@@ -85,6 +88,8 @@ def read_table(path: str | Path, columns: Sequence[Column] = (0, 1), key: Any = 
     table = table if table.ndim < 2 else table.reshape(-1, table.shape[-1])
     if table.ndim == 2 and table.shape[0] < table.shape[1]:
         table = table.T
+    if columns is None:
+        columns = _only_two(path, table.shape[-1] if table.ndim == 2 else 0, None)
     wrong = [c for c in columns if not isinstance(c, int | np.integer)]
     if table.ndim != 2 or wrong or max(int(c) for c in columns) >= table.shape[1]:
         raise DataError(
@@ -183,7 +188,19 @@ def _numbers(path: Path, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def _text_table(path: Path, columns: Sequence[Column]) -> Table:
+def _only_two(path: Path, count: int, names: list[str] | None) -> Sequence[Column]:
+    """Choose the columns of y and x where nobody said which: those so named, or the only ones."""
+    if names is not None and len(names) == count and names.count("y") == names.count("x") == 1:
+        return ("y", "x")
+    if count > 2:
+        known = (
+            f"columns {', '.join(names)}" if names and len(names) == count else f"{count} columns"
+        )
+        raise DataError(f"{path}: has {known}: say by `columns` which are those of y and of x")
+    return (0, 1)
+
+
+def _text_table(path: Path, columns: Sequence[Column] | None) -> Table:
     names: list[str] | None = None
     heading: str | None = None
     rows: list[list[float]] = []
@@ -197,11 +214,13 @@ def _text_table(path: Path, columns: Sequence[Column]) -> Table:
             names = cells
             heading = heading if is_comment else line.strip()
             continue
+        if columns is None:
+            columns = _only_two(path, sum(bool(cell) for cell in cells), names)
         places = _places(path, columns, names)
         rows.append(_row(f"{path}, line {number}", line, cells, places))
     if not rows:
         raise FormatError(f"{path}: holds no numbers{_hint(' '.join(names or []))}")
-    is_used = any(isinstance(column, str) for column in columns)
+    is_used = any(isinstance(column, str) for column in columns or ())
     return Table(np.array(rows), None if is_used else heading)
 
 

@@ -148,6 +148,9 @@ def _simulated(frames: int, shape: int) -> Recording:
     mask[shape // 3, shape // 5] = False
     counts = counts.astype(np.uint16 if counts.max() < 2**16 - 1 else np.uint32)
     counts[:, ~mask] = np.iinfo(counts.dtype).max
+    # Of this one nothing but the mask says that it is bad.
+    mask[shape // 2, shape // 7] = False
+    counts[:, shape // 2, shape // 7] = 7
     return Recording(counts, positions, mask, 6.2, 0.5, (75e-6, 75e-6))
 
 

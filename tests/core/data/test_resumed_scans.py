@@ -1,6 +1,8 @@
 """A run that was interrupted goes on where it stopped, and never mixes what does not belong."""
 
 import os
+import re
+import socket
 import subprocess
 import sys
 
@@ -83,6 +85,15 @@ def test_a_run_whose_frames_are_all_there_ends_the_file_and_keeps_its_geometry(b
     assert (tmp_path / "s.ptyd").read_bytes() == content
 
 
+def test_a_scan_that_ended_but_was_not_merged_is_merged_by_the_run_that_goes_on(begin, tmp_path):
+    rest(begin(mode="append"))  # as a run leaves it that is killed before it merges
+    assert len(ptyd.PtydReader(tmp_path / "s.ptyd").chunks) == 3
+    assert rest(begin(mode="merge")) == []
+    reader = ptyd.PtydReader(tmp_path / "s.ptyd")
+    assert [len(chunk.indices) for chunk in reader.chunks] == [11]
+    assert reader.is_complete is True
+
+
 def test_more_frames_than_were_planned_may_follow(begin, tmp_path):
     rest(begin(num_frames=6))
     assert ptyd.PtydReader(tmp_path / "s.ptyd").is_complete is True
@@ -102,6 +113,14 @@ def test_frames_prepared_otherwise_are_not_added_and_every_difference_is_named(b
     assert "without `resume`" in said
     assert "psize" not in said
     assert (tmp_path / "s.ptyd").read_bytes() == before
+
+
+def test_numbers_that_nobody_gives_now_are_those_of_the_file(begin, memory_scan, tmp_path):
+    begin(orientation=None).auto(4)
+    scan = memory_scan(FRAMES, dfile=str(tmp_path / "s.ptyd"), save="append", resume=True, rebin=2)
+    rest(scan)
+    for meta in (scan.meta, whole(tmp_path / "s.ptyd").meta):
+        assert (meta.energy, meta.distance, meta.psize.tolist()) == (8.8, 2.0, [150e-6, 150e-6])
 
 
 def test_what_changes_nothing_in_a_frame_may_differ(begin, tmp_path):
@@ -144,14 +163,17 @@ def test_what_a_dead_writer_left_is_removed_and_nothing_else(begin, tmp_path):
     gone = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
     )
+    here = re.sub("[^A-Za-z0-9]", "_", socket.gethostname())
+    gone = int(gone.stdout)
     left = [
-        tmp_path / f".s.ptyd.{int(gone.stdout)}-0123abcd.part",
-        tmp_path / f".s.ptyd.chunk01.{int(gone.stdout)}-0123abcd.part",
+        tmp_path / f".s.ptyd.{gone}-0123abcd-{here}.part",
+        tmp_path / f".s.ptyd.chunk01.{gone}-0123abcd-{here}.part",
         tmp_path / ".s.ptyd.lock",
     ]
     others = [
-        tmp_path / f".s.ptyd.{os.getpid()}-0123abcd.part",  # of a writer that is alive
-        tmp_path / f".t.ptyd.{int(gone.stdout)}-0123abcd.part",
+        tmp_path / f".s.ptyd.{os.getpid()}-0123abcd-{here}.part",  # of a writer that is alive
+        tmp_path / f".s.ptyd.{gone}-0123abcd-node07.part",  # of one that may be alive elsewhere
+        tmp_path / f".t.ptyd.{gone}-0123abcd-{here}.part",
         tmp_path / ".s.ptyd.part",
     ]
     for path in left + others:

@@ -1,5 +1,8 @@
 """A scan that is still going on: how long it is waited for, and what is kept in the end."""
 
+import os
+import time
+
 import numpy as np
 import pytest
 
@@ -112,12 +115,32 @@ def test_who_reads_a_file_whose_writer_never_comes_back_gets_what_is_there(live_
     assert PtydScan(dfile=str(path)).num_frames == 12
 
 
+def test_a_scan_of_yesterday_that_is_used_though_one_was_awaited_is_named_with_its_age(
+    memory_scan, tmp_path, caplog
+):
+    path = tmp_path / "s.ptyd"
+    scan = memory_scan(
+        np.ones((4, 8, 8)), dfile=str(path), save="append", psize=1e-4, distance=1.0, energy=8.0
+    )
+    while scan.next_chunk(4) != EOS:
+        pass
+    yesterday = time.time() - 26 * 3600
+    os.utime(path, (yesterday, yesterday))
+    PtydScan(dfile=str(path))
+    assert "ago" not in caplog.text  # who does not wait means this file
+    PtydScan(dfile=str(path), timeout=60)
+    assert f"{path}: is of a scan that has ended, written 26 hours ago" in caplog.text
+
+
 def test_a_negative_time_is_refused(live_scan):
     with pytest.raises(ParameterError, match="timeout"):
         live_scan(timeout=-1)
 
 
 SCAN = """
+import os
+import time
+
 import numpy as np
 from ptypy.core.data import EOS, PtyScan
 from ptypy.utils import parallel

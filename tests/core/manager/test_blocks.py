@@ -275,10 +275,17 @@ def test_what_a_loader_cannot_deliver_is_told_with_the_name_of_its_scan(start_ru
         run.model.new_data()
 
 
-def test_a_scan_that_does_not_move_is_doubted_aloud(start_run, array_scan, caplog):
+def test_a_scan_that_does_not_move_is_refused(start_run, array_scan):
     """Distance in millimetres, or energy in eV, puts all frames on top of one another."""
     data = array_scan(frames_of(6), grid(6) * 1e-3)
-    start_run({"s": {"name": "Full", "data": data}}).model.new_data()
-    (record,) = [r for r in caplog.records if "lie within one of its pixels" in r.getMessage()]
-    assert record.levelname == "ERROR"
-    assert "energy is in keV" in record.getMessage()
+    run = start_run({"s": {"name": "Full", "data": data}})
+    with pytest.raises(DataError, match=r"lie within one of its pixels.*energy is in keV"):
+        run.model.new_data()
+
+
+@pytest.mark.parametrize("positions", [grid(4) * 1e-3, grid(6) * (0, 1)], ids=["few", "line"])
+def test_few_frames_or_a_line_of_them_are_no_scan_that_does_not_move(
+    start_run, array_scan, positions
+):
+    data = array_scan(frames_of(len(positions)), positions)
+    assert start_run({"s": {"name": "Full", "data": data}}).model.new_data()

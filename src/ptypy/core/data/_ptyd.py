@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,7 +38,8 @@ class PtydScan(PtyScan):
 
     A file may grow while it is read: `auto` answers WAIT until the number of frames that it
     announces is there, or until its writer says that there will be no more. With ``timeout``, the
-    file need not be there yet: it is waited for.
+    file need not be there yet: it is waited for. A file of that name that is there is used, even if
+    its scan ended yesterday; the run says how old it is.
 
     Defaults:
 
@@ -74,6 +77,8 @@ class PtydScan(PtyScan):
             )
         if patience is None or self._is_there():
             self._open()
+            if patience is not None and self._reader.is_complete:
+                self._tell_of_age()
         else:
             super().__init__(self._asked)
             logger.error("%s: there is no such file yet: the run waits for it", path)
@@ -86,6 +91,17 @@ class PtydScan(PtyScan):
             logger.error("%s is there now", self._path)
             distribute.agree(self._open)
         super().initialize()
+
+    def _tell_of_age(self) -> None:
+        """Say how old a scan is that has ended, to somebody who is ready to wait for one."""
+        seconds = max(0.0, time.time() - self._path.stat().st_mtime)
+        steps = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+        size, unit = next((step for step in steps if seconds >= 2 * step[0]), steps[-1])
+        logger.error(
+            "%s: is of a scan that has ended, written %d %s ago; the run uses it. If a new scan is "
+            "meant, start the run after it, or remove this file before",
+            self._path, seconds // size, unit,
+        )  # fmt: skip
 
     def _is_there(self) -> bool:
         """Look for the file, on the master: all processes should see the same."""
@@ -165,7 +181,9 @@ class PtydScan(PtyScan):
             )  # fmt: skip
         if (expected is None or there < expected) and not self._reader.is_complete:
             remedy = f"`num_frames={there}` goes on with what is there; otherwise " if there else ""
-            logger.error(
+            # With a limit to the wait nothing can be lost by it.
+            logger.log(
+                logging.ERROR if self._patience.limit is None else logging.WARNING,
                 "%s: the file holds %d%s frames; %sthe run waits for the rest",
                 self._path,
                 there,

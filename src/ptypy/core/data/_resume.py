@@ -10,13 +10,16 @@ import numpy as np
 
 from ptypy.errors import Fault
 
-__all__ = ["differences"]
+__all__ = ["FOUND", "differences"]
 
 FREE = frozenset({
     "chunk_format", "compression", "dfile", "found_center", "load_parallel", "min_frames",
     "num_frames", "resume", "save", "timeout", "version",
 })  # fmt: skip
 """Parameters that change nothing in a frame."""
+
+FOUND = ("energy", "distance", "psize")
+"""What data may say themselves: where nobody gives it now, that which is stored holds on."""
 
 LISTS = frozenset({"positions_scan", "positions_theory"})
 """One row for each frame: those of frames that are to follow may be new."""
@@ -28,7 +31,7 @@ def differences(asked: Mapping[str, Any], stored: Mapping[str, Any], frames: int
     Parameters
     ----------
     asked : mapping
-        What is asked for now.
+        What is asked for now. None for a number of `FOUND` that nobody gave.
     stored : mapping
         What the file was prepared with. What it does not mention is not compared.
     frames : int
@@ -42,6 +45,8 @@ def differences(asked: Mapping[str, Any], stored: Mapping[str, Any], frames: int
     faults = []
     for name in sorted(asked.keys() & stored.keys() - FREE):
         mine, theirs = asked[name], stored[name]
+        if name in FOUND and mine is None:
+            continue
         if name in LISTS and mine is not None and theirs is not None:
             mine, theirs = np.asarray(mine)[:frames], np.asarray(theirs)[:frames]
         if _plain(mine) != _plain(theirs):

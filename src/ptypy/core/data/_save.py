@@ -41,8 +41,6 @@ class Recorder:
         In the end make one chunk of all.
     compression : {'gzip'} or None
         How frames are compressed.
-    resume : bool
-        Whether `resume_from` is going to be called.
     """
 
     def __init__(
@@ -52,13 +50,11 @@ class Recorder:
         *,
         merges: bool = False,
         compression: Any = None,
-        resume: bool = False,
     ) -> None:
         self.path = path
         self.merges = merges
         self.chunk_format = chunk_format
         self.compression = compression
-        self.resume = resume
         self._is_made = False
         """On the master: the file is there, so that a second attempt does not make it anew."""
         self._has_chunks = False
@@ -196,7 +192,8 @@ class Recorder:
             # All frames were there, but not the end; this run prepared nothing.
             reader = ptyd.PtydReader(self.path)
             ptyd.finish(self.path, {**reader.meta, "num_frames": reader.num_frames}, reader.info)
-        if self.merges and (self._has_chunks or self._is_open):
+        if self.merges and self._is_made:
+            # Also when this run added nothing: the one before may have died at this very step.
             ptyd.merge_chunks(self.path)
 
 

@@ -16,13 +16,15 @@ from ptypy.core.data._load import position_array
 from ptypy.core.data._parameters import ScanParameters
 from ptypy.core.data._patience import Patience
 from ptypy.core.data._registry import register
+from ptypy.core.data._resume import FOUND
 from ptypy.core.data._save import Recorder
 from ptypy.core.data._settings import validate
 from ptypy.core.data._stages import Stages
 from ptypy.core.data._trust import Strange
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
-from ptypy.utils.parameters import Param
+from ptypy.utils.descriptor import EvalDescriptor
+from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger, report
 
 __all__ = ["METAKEYS", "PtyScan"]
@@ -67,6 +69,8 @@ class PtyScan(Stages, ScanParameters):
     _descriptor: ClassVar[weakref.ref[Any]]
     PLACEHOLDERS: ClassVar[tuple[str, ...]] = ("psize", "distance", "energy")
     """Parameters whose defaults stand for a number that neither user nor data gave."""
+    CHANGES_NO_FRAME: ClassVar[frozenset[str]] = frozenset()
+    """Parameters of the class that may differ when a file is gone on with (``resume``)."""
     METAKEYS: ClassVar[list[str]] = METAKEYS
     WAIT: Final = WAIT
     EOS: Final = EOS
@@ -78,6 +82,7 @@ class PtyScan(Stages, ScanParameters):
         p = self.DEFAULT.copy(99)
         p.update({**(pars or {}), **kwargs}, in_place_depth=99)
         p.update(self._node().plain(p))
+        _fill_sections(p, self.DEFAULT, self._node())
         self._validate(p)
         self.info: Param = p
         """What was asked for. Subclasses may read it and add to it."""
@@ -150,10 +155,11 @@ class PtyScan(Stages, ScanParameters):
         self.meta.num_frames = self.num_frames
         distribute.agree(self.post_initialize)
         self._geometry.settle()
-        self._geometry.warn_of_placeholders(self.PLACEHOLDERS)
-        self._geometry.warn_of_implausible()
         if self.save is not None:
             self._recorder = self._open_file()
+        self._geometry.warn_of_placeholders(self.PLACEHOLDERS)
+        self._geometry.warn_of_implausible()
+        distribute.agree(self._begin)
         self.is_initialized = True
 
     def auto(self, frames: int | None = None) -> Param | str:
@@ -235,6 +241,9 @@ class PtyScan(Stages, ScanParameters):
             logger.info(text, extra={"allprocesses": True})
         return None if shout else text
 
+    def _begin(self) -> None:
+        """Called last when the scan is opened, on every process: now its first frame is known."""
+
     def _open_file(self) -> Recorder:
         """Prepare to save, and go on with an unfinished file if that was asked for."""
         self.dfile = str(self.info.dfile) if self.dfile is None else self.dfile
@@ -243,11 +252,11 @@ class PtyScan(Stages, ScanParameters):
             self.info.chunk_format if self.save == "link" else None,
             merges=self.save == "merge",
             compression=self.info.compression,
-            resume=bool(self.info.resume),
         )
         if not self.info.resume:
             return recorder
-        self.framestart, self.chunknum = recorder.resume_from(self.info)
+        has_a_say = {k: v for k, v in self.info.items() if k not in self.CHANGES_NO_FRAME}
+        self.framestart, self.chunknum = recorder.resume_from(Param(has_a_say))
         if self.framestart:
             self._take_up(self.dfile)
         return recorder
@@ -261,6 +270,7 @@ class PtyScan(Stages, ScanParameters):
             reader = PtydReader(path)
             found = reader.info.get("found_center")
             known: dict[str, Any] = {"found": found}
+            known["numbers"] = {key: reader.info.get(key) for key in FOUND}
             known |= {key: reader.meta[key] for key in ("shape", "center") if key in reader.meta}
             return known
 
@@ -270,8 +280,12 @@ class PtyScan(Stages, ScanParameters):
             remedy = f"is needed: {path} does not say where the frames in it were cut"
             raise ParameterError([Fault("center", repr(self.info.center), remedy)])
         self._found_center = None if found is None else (float(found[0]), float(found[1]))
+        for key, value in known.pop("numbers").items():
+            if value is not None and isinstance(self.info[key], Placeholder):
+                self.info[key] = value
         self.meta.update(known)
-        logger.error(
+        self._geometry.settle()
+        logger.warning(
             "%s holds %d frames already: this scan goes on with the next one, and does not deliver "
             "those again; read the file to use all of them",
             path,
@@ -286,6 +300,7 @@ class PtyScan(Stages, ScanParameters):
             lambda: {"is_over": self._patience.is_over(frames)}, everywhere=False
         )
         if answer["is_over"]:
+            self._gave_up = True
             logger.error(
                 "no new frame has come for %g s (`timeout`): the scan counts as ended, with %d "
                 "frames%s",
@@ -303,6 +318,7 @@ class PtyScan(Stages, ScanParameters):
         """Close the scan; called once, when its end is reported."""
         if not self.framestart:
             logger.error("the scan ended without a single frame: there is nothing to save")
+        self._warn_of_few_frames(self.framestart)
         if self._strange.frames:
             logger.warning(
                 "%d pixel(s) in %d frame(s) of the whole scan were not finite numbers",
@@ -312,3 +328,14 @@ class PtyScan(Stages, ScanParameters):
         if self._recorder is not None:
             self.meta.num_frames = self.framestart
             self._recorder.close(self.meta, self.info, self._geometry.unknown(self.PLACEHOLDERS))
+
+
+def _fill_sections(p: Param, defaults: Param, node: EvalDescriptor) -> None:
+    """Give every section of parameters that is None, which says nothing, its defaults."""
+    for name, member in node.children.items():
+        if set(member.own_types) != {"Param"} or not isinstance(defaults.get(name), Param):
+            continue
+        if p.get(name) is None:
+            p[name] = defaults[name].copy(99)
+        elif isinstance(p[name], Param):
+            _fill_sections(p[name], defaults[name], member)

@@ -58,6 +58,10 @@ class Stages(ScanHooks):
     _adds_noise: bool
     _found_center: tuple[float, float] | None
     _strange: Strange
+    _held_to: int | None = None
+    """Number of positions, where only that says how many frames are used."""
+    _gave_up: bool = False
+    """Whether the scan ended because no frame came for too long."""
 
     @property
     def frames_accessible(self) -> int:
@@ -131,10 +135,26 @@ class Stages(ScanHooks):
         return hook in vars(self) or getattr(type(self), hook) is not getattr(ScanHooks, hook)
 
     def _limit_frames(self, available: int) -> None:
-        if self.num_frames is None or self.num_frames > available:
+        """Use no more frames than have positions; say so loudly where nobody asked for fewer."""
+        known = self.num_frames
+        if known is None:
+            self.num_frames = self._held_to = available
+        elif known > available:
             self.num_frames = available
-        elif self.num_frames < available:
-            logger.info("%d of %d scan points are used", self.num_frames, available)
+            logger.error(
+                "`num_frames` is %d, but there are only %d positions: frames beyond are left out",
+                known,
+                available,
+            )
+        elif known < available and self.info.num_frames is None:
+            logger.error(
+                "there are %d positions, but `num_frames` is %d: is each position that of its "
+                "frame? The last positions are left out",
+                available,
+                known,
+            )
+        elif known < available:
+            logger.info("%d of %d scan points are used", known, available)
 
     def _ask(self, wanted: int, begin: int) -> tuple[int, bool]:
         """Ask `check`, on the master, how many frames there are and whether they are the last."""
@@ -151,11 +171,39 @@ class Stages(ScanHooks):
         answer = distribute.on_master(ask, everywhere=False)
         count, ends = answer["count"], answer["ends"]
         if self.num_frames is not None:
-            count = min(count, self.num_frames - begin)
+            if begin + count > self.num_frames:
+                self._warn_of_lost_frames(begin + count, ends is not None or count < wanted)
+                count, ends = self.num_frames - begin, True
             if ends is None:
                 ends = begin + count >= self.num_frames
         self.frames_accessible = max(count, 0)
         return max(count, 0), bool(ends)
+
+    def _warn_of_lost_frames(self, promised: int, is_known: bool) -> None:
+        """Say loudly that `check` knows of frames beyond the last position, if it does."""
+        if is_known and self._held_to is not None and self._held_to == self.num_frames:
+            logger.error(
+                "check() promises %d frames or more, but there are only %d positions: frames "
+                "beyond are left out; `num_frames=%d` says that this is meant",
+                promised,
+                self._held_to,
+                self._held_to,
+            )
+
+    def _warn_of_few_frames(self, delivered: int) -> None:
+        """Say loudly that a scan ended before the number of frames was there that was known."""
+        known = self.num_frames
+        if known is None or self._gave_up or not 0 < delivered < known:
+            return
+        if known == self._held_to:
+            logger.error(
+                "the scan ended after %d frames, but there are %d positions: is each position "
+                "that of its frame? The last positions are left out",
+                delivered,
+                known,
+            )
+        elif known == self.info.num_frames:
+            logger.error("the scan ended after %d frames, but `num_frames` is %d", delivered, known)
 
     def _warn_of_positions(self, positions: npt.NDArray[np.float64], *, is_table: bool) -> None:
         """Say loudly, once, that real frames got the positions of the base class, or odd ones."""
@@ -281,6 +329,13 @@ class Stages(ScanHooks):
                 "you want",
                 *raw,
                 self.info.shape,
+            )
+        elif pipeline.plan.pads and np.any(np.greater(pipeline.plan.region, raw)):
+            logger.warning(
+                "`shape`, %d x %d px, is larger than the raw frames, %d x %d px: they are padded "
+                "with pixels that are not trusted",
+                *pipeline.plan.region,
+                *raw,
             )
         return pipeline
 

@@ -106,7 +106,7 @@ def make_object(
     Raises
     ------
     DataError
-        If positions are so far apart that they cannot be metres.
+        If positions are so far apart, or so close, that they cannot be metres.
     """
     storage = container.new_storage(
         ID, shape=(1, 1, 1), psize=resolution, fill=fill, padonly=True, padding=MARGIN
@@ -174,15 +174,14 @@ def _check_size(
 
 
 def _check_span(positions: npt.NDArray[np.float64], storage: Storage) -> None:
-    """Doubt a scan that does not move."""
-    span = np.ptp(positions, axis=0)
-    if len(positions) > 4 and bool((span < storage.psize).all()):
-        logger.error(
-            "all %d positions of object %s lie within one of its pixels: they span %.4g x %.4g m, "
-            "a pixel is %.4g x %.4g m. Check that positions, distance and psize are in metres and "
-            "energy is in keV",
-            len(positions), storage.ID, *span, *storage.psize,
-        )  # fmt: skip
+    """Refuse a scan that does not move."""
+    span, size = np.ptp(positions, axis=0), storage.psize
+    if len(positions) > 4 and bool((span < size).all()):
+        raise DataError(
+            f"all {len(positions)} positions of object {storage.ID} lie within one of its pixels: "
+            f"they span {span[0]:.4g} x {span[1]:.4g} m, a pixel is {size[0]:.4g} x {size[1]:.4g} "
+            "m. Check that positions, distance and psize are in metres and energy is in keV"
+        )
 
 
 def _memory() -> float:

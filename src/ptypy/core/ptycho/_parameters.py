@@ -150,6 +150,15 @@ class PtychoParameters:
       remove the files that ``rfile`` names, or choose another name for the run.
     userlevel = 1
 
+    [io.autosave.keep]
+    default = 2
+    type = int
+    lowlim = 1
+    help = Automatic saves that are kept, the latest ones; None: all
+    doc = Older ones of the run are removed as soon as a new one is safely there. Only those that
+      the running script itself made are.
+    userlevel = 1
+
     [io.autoplot]
     default = None
     type = Param

@@ -114,6 +114,8 @@ class Ptycho(Base, PtychoParameters):
         self.at_work: str | None = None
         """Label of the engine that iterates, or did last."""
         self._resumption: Resumption | None = None
+        self.autosaves: list[Path] = []
+        """Automatic saves that this run made and did not remove."""
         self.interactor = self.plotter = self.benchmark = None
         self.citations = Citations()
         self._go(level)

@@ -74,6 +74,21 @@ def save_now_and_then(run: Ptycho, before: int, now: int) -> None:
         save(run, path, "dump", force_overwrite=True)
     except (OSError, ParallelError) as error:
         logger.error("the automatic save failed, the run goes on without: %s", error)
+        return
+    _remove_older(run, path, autosave.get("keep"))
+
+
+def _remove_older(run: Ptycho, latest: Path, keep: int | None) -> None:
+    """Remove automatic saves that this very run made, but for the latest ones."""
+    run.autosaves = [*(path for path in run.autosaves if path != latest), latest]
+    if keep is None:
+        return
+    older, run.autosaves = run.autosaves[:-keep], run.autosaves[-keep:]
+    for path in older if parallel.master else ():
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("an older automatic save stays: %s", error)
 
 
 def stopped(run: Ptycho, number: int) -> BaseException:

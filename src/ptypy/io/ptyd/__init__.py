@@ -5,7 +5,7 @@ PtyPy 0.9 reads what is written here, and its files, and files written by hand, 
 
 from ptypy.io.ptyd._aside import tidy_up
 from ptypy.io.ptyd._chunk import NewChunk, Place, new_chunk, pack_frames, write_frames
-from ptypy.io.ptyd._form import ChunkForm, check_chunk, checked
+from ptypy.io.ptyd._form import ChunkForm, checked
 from ptypy.io.ptyd._merge import merge_chunks
 from ptypy.io.ptyd._read import Block, PtydReader
 from ptypy.io.ptyd._survey import ChunkInfo
@@ -20,7 +20,6 @@ __all__ = [
     "Place",
     "PtydReader",
     "append_chunk",
-    "check_chunk",
     "checked",
     "create",
     "finish",

@@ -6,6 +6,7 @@ docs/explanations/ptyd-commit-protocol.md describes the protocol and what it pro
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from ptypy.io._hdf5 import replacing, settled, temporary, written
 from ptypy.io._store import Store
 from ptypy.io.ptyd._open import in_words, keep_out_others, only_writer, reading
 from ptypy.io.ptyd._superblock import LONGEST, Superblock
+from ptypy.utils.verbose import logger
 
 __all__ = ["FORM", "Draft", "amended", "copy_tree"]
 
@@ -163,9 +165,22 @@ def _commit(descriptor: int, path: Path, before: Superblock, head: bytes) -> Non
         raise FormatError(f"{path}: was replaced by another file while it was being written to")
     if os.pread(descriptor, len(before.raw), 0) != before.raw:
         raise FormatError(f"{path}: was changed by somebody else while it was being written to")
-    # One write within one sector: it is done or it is not.
-    os.pwrite(descriptor, head, 0)
-    os.fsync(descriptor)
+    try:
+        # One write within one sector: it is done or it is not.
+        done = os.pwrite(descriptor, head, 0)
+        if done != len(head):
+            raise OSError(errno.EIO, f"{done} of {len(head)} bytes were written")
+        os.fsync(descriptor)
+    except OSError as error:
+        if os.pread(descriptor, len(head), 0) != head:
+            with contextlib.suppress(OSError):
+                os.pwrite(descriptor, before.raw, 0)
+            raise
+        # Whoever opens the file finds the new tree: it is too late to say that it is not there.
+        logger.error(
+            "%s: was written, but the disk does not confirm it (%s): until it does, a loss of "
+            "power may take back what was added last", path, error.strerror or error,
+        )  # fmt: skip
 
 
 def _look_at(
@@ -206,12 +221,17 @@ def _copy_entries(now: Any, group: Any, other: Any) -> None:
     other : h5py.Group
         An empty group in the file that is being changed.
     """
-    for name in now:
-        link = now.get(name, getlink=True)
-        if isinstance(link, h5py.HardLink):
-            other.id.links.create_hard(name.encode(), group.id, name.encode())
-        else:
-            other[name] = link
+    hard: list[bytes] = []
+    soft: list[bytes] = []
+
+    def sort(name: bytes, info: Any) -> None:
+        (hard if info.type == h5py.h5l.TYPE_HARD else soft).append(name)
+
+    now.id.links.iterate(sort, info=True)
+    for name in hard:
+        other.id.links.create_hard(name, group.id, name)
+    for text in map(bytes.decode, soft):
+        other[text] = now.get(text, getlink=True)
     for name in now.attrs:
         other.attrs.create(name, now.attrs[name], dtype=now.attrs.get_id(name).dtype)
 

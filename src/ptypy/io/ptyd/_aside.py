@@ -7,20 +7,19 @@ import fcntl
 import glob
 import os
 import re
-import secrets
-import shutil
 from pathlib import Path
 
 import h5py
 
 from ptypy.errors import FormatError
-from ptypy.io._hdf5 import open_h5
+from ptypy.io._hdf5 import second_name, this_machine
+from ptypy.io.ptyd._amend import amended
 from ptypy.io.ptyd._entries import resolve_link
-from ptypy.io.ptyd._open import lock_of, reading
+from ptypy.io.ptyd._open import holds_frames, lock_of, reading
 
 __all__ = ["is_worth_keeping", "left_behind", "set_parts_aside", "tidy_up"]
 
-UNFINISHED = re.compile(r"\.(?P<process>\d+)-[0-9a-f]{8}\.part")
+UNFINISHED = re.compile(r"\.(?P<process>\d+)-[0-9a-f]{8}-(?P<machine>[A-Za-z0-9_]*)\.part$")
 """How names end of files that were to take the place of another."""
 
 
@@ -54,17 +53,27 @@ def set_parts_aside(path: Path) -> None:
     parts = _parts_of(master, path.name) if master.is_file() else {}
     if not parts:
         return
-    # What it links to is about to be something else, under the same names.
-    Path(f"{master}.old").unlink(missing_ok=True)
-    for part in parts.values():
-        _name_again(part, Path(f"{part}.old"))
-    with open_h5(master, "r+") as file:
-        for name, part in parts.items():
-            root = file["chunks"].get(name, getlink=True).path
-            target = os.path.relpath(f"{part}.old", master.parent)
-            del file["chunks"][name]
-            file["chunks"][name] = h5py.ExternalLink(target, root)
-    for part in set(parts.values()):
+    copies: dict[Path, Path] = {}
+    try:
+        for part in set(parts.values()):
+            copies[part] = second_name(part)
+        with amended(master, whole=not holds_frames(master)) as draft:
+            chunks = draft.fresh("chunks")
+            for name, part in parts.items():
+                root = chunks.get(name, getlink=True).path
+                del chunks[name]
+                target = os.path.relpath(f"{part}.old", master.parent)
+                chunks[name] = h5py.ExternalLink(target, root)
+            chunks.file.flush()  # a full disk shows here
+            # What the older one links to is about to be something else, under the same names.
+            Path(f"{master}.old").unlink(missing_ok=True)
+            for part, copy in copies.items():
+                copy.replace(f"{part}.old")
+                copy.unlink(missing_ok=True)  # a rename between two names of one file leaves both
+    finally:
+        for copy in copies.values():
+            copy.unlink(missing_ok=True)
+    for part in copies:
         part.unlink()
 
 
@@ -79,31 +88,24 @@ def _parts_of(master: Path, name: str) -> dict[str, Path]:
                 continue
             with contextlib.suppress(FormatError):
                 part = Path(os.path.realpath(resolve_link(master, link)))
-                if part != master and part.name.startswith((name, master.name)):
+                is_ours = part != master and part.name.startswith((name, master.name))
+                # One that is aside already stays: an earlier run ended between two steps.
+                if is_ours and part.suffix != ".old":
                     parts[chunk] = part
     return parts
-
-
-def _name_again(part: Path, other: Path) -> None:
-    """Give a file a second name, in place of what has that name."""
-    aside = part.with_name(f".{part.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        os.link(part, aside)
-    except OSError:  # file systems without hard links
-        shutil.copy2(part, aside)
-    aside.replace(other)
 
 
 def left_behind(path: Path) -> list[Path]:
     """List what a writer that died left beside a set: files that nobody will look at.
 
-    Those of processes that run on this machine are not listed, nor those of other sets.
+    Those of processes that run are not listed, nor those of other machines, of which nobody here
+    can tell whether they run, nor those of other sets.
     """
     master = Path(os.path.realpath(path))
     found = [lock_of(master)] if lock_of(master).exists() and not _is_locked(master) else []
     for beside in sorted(master.parent.glob(f".{glob.escape(master.name)}*.part")):
         named = UNFINISHED.search(beside.name)
-        is_ours = named is not None and named.end() == len(beside.name)
+        is_ours = named is not None and named["machine"] == this_machine()
         if named is not None and is_ours and not _is_running(int(named["process"])):
             found.append(beside)
     return found

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ptypy.errors import DataError
 
-__all__ = ["ChunkForm", "check_chunk", "checked"]
+__all__ = ["ChunkForm", "checked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,6 @@ class ChunkForm:
     positions: npt.NDArray[np.float64] | None
     weights: npt.NDArray[Any] | None
     """(M, H, W), or (H, W) for all frames, or None."""
-
-
-def check_chunk(
-    data: npt.ArrayLike,
-    indices: npt.ArrayLike,
-    positions: npt.ArrayLike | None,
-    weights: npt.ArrayLike | None,
-) -> None:
-    """See that a chunk can be saved, before any file is touched.
-
-    Parameters and DataError are those of `append_chunk`.
-    """
-    counts = np.asarray(data)
-    checked(counts.shape, counts.dtype, indices, positions, weights)
 
 
 def checked(

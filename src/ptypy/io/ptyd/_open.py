@@ -17,7 +17,7 @@ from ptypy.io._hdf5 import PATIENCE, PAUSE, open_h5, plain_words
 from ptypy.io._store import Store
 from ptypy.io.ptyd._superblock import Superblock
 
-__all__ = ["in_words", "keep_out_others", "lock_of", "only_writer", "reading"]
+__all__ = ["holds_frames", "in_words", "keep_out_others", "lock_of", "only_writer", "reading"]
 
 
 @contextlib.contextmanager
@@ -57,6 +57,15 @@ def reading(path: str | Path) -> Iterator[Any]:
                 yield file
     finally:
         os.close(descriptor)
+
+
+def holds_frames(path: str | Path) -> bool:
+    """Say whether a file has chunks of its own, and so is too large to be rewritten."""
+    with reading(path) as file:
+        chunks = file.get("chunks")
+        return isinstance(chunks, h5py.Group) and any(
+            isinstance(chunks.get(name, getlink=True), h5py.HardLink) for name in chunks
+        )
 
 
 @contextlib.contextmanager

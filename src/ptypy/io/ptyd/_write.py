@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +18,7 @@ from ptypy.io.ptyd._aside import is_worth_keeping, set_parts_aside
 from ptypy.io.ptyd._chunk import new_chunk
 from ptypy.io.ptyd._entries import COMMON_KEY, SCAN_ID, WEIGHT2D
 from ptypy.io.ptyd._form import checked
-from ptypy.io.ptyd._open import reading
+from ptypy.io.ptyd._open import holds_frames
 
 __all__ = ["append_chunk", "create", "finish", "write_info", "write_meta"]
 
@@ -70,6 +69,7 @@ def create(
         file["chunks"].attrs[SCAN_ID] = secrets.token_hex(8)
         if announces_end:
             file["chunks"].attrs["complete"] = False
+        file.flush()  # a full disk shows here, before anything of the older set is moved
         set_parts_aside(Path(path))
 
 
@@ -100,7 +100,7 @@ def finish(path: str | Path, meta: Mapping[str, Any], info: Mapping[str, Any]) -
 
 def _replace(path: str | Path, *, ends: bool = False, **nodes: Any) -> None:
     """Replace entries at the top of a file, all of them in one step."""
-    with amended(path, whole=not _holds_frames(path)) as draft:
+    with amended(path, whole=not holds_frames(path)) as draft:
         for name, node in nodes.items():
             has_common = name == "meta" and WEIGHT2D in draft.before
             common = draft.root[WEIGHT2D] if has_common else None
@@ -111,15 +111,6 @@ def _replace(path: str | Path, *, ends: bool = False, **nodes: Any) -> None:
         if ends:
             draft.fresh("chunks").attrs["complete"] = True
         stamp(draft.root, h5options["H5RW_VERSION"])
-
-
-def _holds_frames(path: str | Path) -> bool:
-    """Say whether a file has chunks of its own, and so is too large to be rewritten."""
-    with reading(path) as file:
-        chunks = file.get("chunks")
-        return isinstance(chunks, h5py.Group) and any(
-            isinstance(chunks.get(name, getlink=True), h5py.HardLink) for name in chunks
-        )
 
 
 def append_chunk(  # noqa: PLR0917  -- the four arrays of a chunk, in the order of the format

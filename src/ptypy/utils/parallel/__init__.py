@@ -2,7 +2,8 @@
 
 MPI is used when the job was started by a launcher (``mpiexec -n 4 ...``) and mpi4py is
 installed, or when mpi4py.MPI has been imported already; it is looked for on first use.
-An exception that nobody catches ends *all* processes, with its message.
+An exception that nobody catches ends *all* processes, with its message; so does ``sys.exit`` with
+a code other than 0, if others go on. (``raise SystemExit`` is not noticed: use ``sys.exit``.)
 
 ``size``, ``rank``, ``master``, ``comm``, ``MPI``, ``MPIenabled``, ``hosts_ranks``,
 ``rank_local`` and ``loadmanager`` are attributes of this module.

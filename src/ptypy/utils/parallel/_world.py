@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import sys
@@ -9,7 +10,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from ptypy.errors import ParallelError
 
@@ -23,6 +24,9 @@ SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
 
 PRECEDENCE = 3.0
 """How long a process that fails because another one did leaves the word to that one [s]."""
+
+LEAVING = 32767
+"""Tag of the message that a process leaves; MPI knows tags up to this one everywhere."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class World:
 
 _world: World | None = None
 _hosts: dict[str, list[int]] | None = None
+_left_with = 0
+"""The code with which this process leaves, as far as it came from `sys.exit`."""
 
 
 def world() -> World:
@@ -101,7 +107,8 @@ def rank_local() -> int:
 def abort(code: int = 1) -> None:
     """End every process of the job now; a process alone just leaves.
 
-    ``sys.exit`` would leave the other processes waiting for this one for ever.
+    ``sys.exit`` with a code other than 0 does the same after some seconds, unless all processes
+    leave by it.
     """
     here = world()
     if here.size > 1:
@@ -144,6 +151,8 @@ def _with_mpi() -> World:
     comm = MPI.COMM_WORLD
     if comm.size > 1:
         sys.excepthook = _end_the_job
+        sys.exit = _leave
+        atexit.register(_end_what_waits)
     return World(comm.size, comm.rank, comm, MPI)
 
 
@@ -163,3 +172,48 @@ def _end_the_job(
     sys.stderr.write(f"process {here.rank} of {here.size} failed and ends the job:\n{text}")
     sys.stderr.flush()
     here.comm.Abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
+
+
+class _Leaving(SystemExit):
+    """Notes that the process ends by it, and was not caught: who catches it goes on."""
+
+    @property
+    def code(self) -> Any:  # type: ignore[override]
+        global _left_with  # noqa: PLW0603 -- a process leaves once
+        code = self.args[0] if self.args else None
+        if sys._getframe().f_back is None:  # the interpreter asks, when nothing else runs any more
+            _left_with = code if isinstance(code, int) else int(code is not None)
+        return code
+
+
+def _leave(code: Any = None, /) -> NoReturn:
+    """End this process, as ``sys.exit``; with a code other than 0, the others end, too."""
+    raise _Leaving(code)
+
+
+def _end_what_waits() -> None:
+    """End the job if this process leaves with an error and others go on: they would wait for it.
+
+    Processes that all leave in this way, for the same reason, end without more words.
+    """
+    here = world()
+    if not _left_with or here.size < 2 or here.MPI.Is_finalized():
+        return
+    others = set(range(here.size)) - {here.rank}
+    sent = [here.comm.Isend([b"", here.MPI.BYTE], dest=other, tag=LEAVING) for other in others]
+    give_up = time.monotonic() + PRECEDENCE
+    while others and time.monotonic() < give_up:
+        for other in list(others):
+            if here.comm.Iprobe(source=other, tag=LEAVING):
+                here.comm.Recv([bytearray(0), here.MPI.BYTE], source=other, tag=LEAVING)
+                others.discard(other)
+        time.sleep(0.01)
+    if others:
+        sys.stdout.flush()
+        sys.stderr.write(
+            f"process {here.rank} of {here.size} left with exit code {_left_with} while others "
+            "went on, and ends the job\n"
+        )
+        sys.stderr.flush()
+        here.comm.Abort(_left_with)
+    here.MPI.Request.Waitall(sent)
