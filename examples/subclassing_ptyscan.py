@@ -142,7 +142,7 @@ def reconstruct(folder: Path, source: str) -> Ptycho:
     )
     p.engines = u.Param()
     p.engines.engine00 = u.Param(name="EPIE", numiter=60)
-    p.engines.engine01 = u.Param(name="ML", numiter=40, scale_precond=True)
+    p.engines.engine01 = u.Param(name="ML", numiter=200, scale_precond=True)
     return Ptycho(p, level=5)
 
 

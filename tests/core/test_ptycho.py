@@ -154,7 +154,7 @@ def test_a_scan_that_ends_without_a_frame_is_an_error_not_an_endless_wait(tree):
 def test_every_fault_is_reported_at_once_and_nothing_was_touched(tree, tmp_path):
     tree.engines.engine00.numitr = 5
     tree.engines.engine01 = u.Param(name="ePIE")
-    tree.engines.engine02 = u.Param(name="ML", ML_type="poisson")
+    tree.engines.engine02 = u.Param(name="ML", smooth_gradient=-1.0)
     tree.scans.MF.data.num_frames = "many"
     tree.scans.MG = u.Param(name="Full", data=u.Param(name="MoonFlowrScan"))
     tree.data_type = "double"
@@ -166,7 +166,7 @@ def test_every_fault_is_reported_at_once_and_nothing_was_touched(tree, tmp_path)
     assert set(told) == {
         "engines.engine00.numitr",
         "engines.engine01.name",
-        "engines.engine02.ML_type",
+        "engines.engine02.smooth_gradient",
         "scans.MF.data.num_frames",
         "scans.MG.data.name",
         "data_type",
@@ -176,7 +176,7 @@ def test_every_fault_is_reported_at_once_and_nothing_was_touched(tree, tmp_path)
     assert "did you mean `numiter`" in told["engines.engine00.numitr"]
     assert "did you mean `EPIE`" in told["engines.engine01.name"]
     assert "did you mean `MoonFlowerScan`" in told["scans.MG.data.name"]
-    assert "not supported yet" in told["engines.engine02.ML_type"]
+    assert "is out of its range" in told["engines.engine02.smooth_gradient"]
     assert "%(iterations)s" in told["io.rfile"]
     assert files(tmp_path) == []
 

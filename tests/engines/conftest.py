@@ -72,6 +72,11 @@ class KnownScan(PtyScan):
     type = int
     help = Modes of the true probe
 
+    [photons]
+    default = 1e6
+    type = float
+    help = Photons that the beam brings to a frame
+
     [noise]
     default = False
     type = bool
@@ -95,7 +100,7 @@ class KnownScan(PtyScan):
         super().__init__(p, **kwargs)
         geo = geometry()
         self.truth = SimpleNamespace(
-            obj=draw_object(), probe=draw_probe(p.modes), corners=corners_in_truth()
+            obj=draw_object(), probe=draw_probe(p.modes, p.photons), corners=corners_in_truth()
         )
         frames = far_fields(
             self.truth.probe, self.truth.obj, self.truth.corners, np.asarray(geo.pre_phase)

@@ -1,4 +1,4 @@
-"""Maximum likelihood for Gaussian noise: gradient and line search."""
+"""Maximum likelihood for three models of noise: gradient and line search."""
 
 # ruff: noqa: PLR0917 - the arrays come first, by place; compiled functions take no keywords
 from __future__ import annotations
@@ -12,13 +12,14 @@ from ptypy.accelerate._arrays import (
     add_vectors,
     check_array,
     check_measured,
-    check_probe_and_object,
 )
 from ptypy.accelerate._buffers import lend
 from ptypy.accelerate._frame import zero
 from ptypy.accelerate._lanes import ROW, VALUE
 from ptypy.accelerate._likelihood_kernels import gradient_range, line_range
-from ptypy.accelerate._patch import Places, patch_size
+from ptypy.accelerate._noise import GAUSSIAN, NOISES
+from ptypy.accelerate._patch import patch_size
+from ptypy.accelerate._scene import Scene
 from ptypy.accelerate._threads import count_threads, run_ranges
 from ptypy.accelerate._transform import Transform
 from ptypy.errors import DataError
@@ -26,16 +27,6 @@ from ptypy.errors import DataError
 __all__ = ["likelihood_gradient", "line_coefficients"]
 
 Real64 = npt.NDArray[np.float64]
-
-
-def _check_scale(scale: Real64 | None, frames: int, writeable: bool) -> Real64:
-    """Give one factor a frame as contiguous float64; 1 if there are none."""
-    if scale is None:
-        if writeable:
-            raise DataError("update_scale needs a scale to update")
-        return np.ones(frames)
-    check_array("scale", scale, (frames,), np.float64, writeable)
-    return np.ascontiguousarray(scale)
 
 
 def likelihood_gradient(
@@ -47,50 +38,56 @@ def likelihood_gradient(
     grad_probe: npt.NDArray[np.complex64],
     grad_obj: npt.NDArray[np.complex64],
     *,
+    noise: str = "gaussian",
     factor: float = 1.0,
     floor: float = 1.0,
     scale: Real64 | None = None,
     update_scale: bool = False,
+    errors: Real64 | None = None,
     shifts: Real64 | None = None,
     threads: int | None = None,
 ) -> Real64:
     """Calculate the misfit of every frame and add its gradient, in place.
 
-    With the model f_m = F(P_m O), I = sum_m |f_m|^2, n measured counts and the weight
-    w = factor / (floor + n) at trusted pixels,
+    With A the transform, the model f_m = A(P_m O), I = sum_m |f_m|^2, n measured counts,
+    u = s I + floor and v = n + floor, L is the sum over the trusted pixels of phi(u, v):
 
-        L = sum w (s I - n)^2
-        grad O   = sum_m conj(P_m) F^-1[2 w s (s I - n) f_m]
-        grad P_m =       conj(O)   F^-1[2 w s (s I - n) f_m]
+        gaussian    factor (u - v)^2 / v          noise as wide as that of v photons
+        poisson     factor (u - v - v log(u/v))   photons; u - v log u up to what is constant
+        euclid      factor (sqrt(u) - sqrt(v))^2  noise of amplitudes, the same everywhere
+
+    Each is 0 where s I = n. `factor` 1, 2 and 4 make them alike near there and about 1 a pixel
+    for photons. With the slope phi' = d phi / du,
+
+        grad O   = sum_m conj(P_m) A^H[s phi' f_m]
+        grad P_m =       conj(O)   A^H[s phi' f_m]
 
     so that a small change d of object or probe changes L by 2 Re sum conj(grad) d.
 
     Parameters
     ----------
     transform : Transform
-    probe : (M, H, W) complex64
-        Illumination, times the geometry's ``pre_phase``.
-    obj : (Ho, Wo) complex64
-        Transmission of the object.
-    corners : (N, 2) int
-        Row and column of the object's pixel under each frame's upper left pixel.
-    shifts : (N, 2) float64, optional
-        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
-        its corner; views are interpolated linearly. All on whole pixels if not given.
+    probe, obj, corners, shifts, threads
+        As for `initial_waves`.
     counts : packed measured frames
         Counts, not their roots; see `Transform.pack_measured`.
     grad_probe : (M, H, W) complex64
         Added to, in place.
     grad_obj : (Ho, Wo) complex64
         Added to, in place.
+    noise : {'gaussian', 'poisson', 'euclid'}
     factor, floor : float
-        Of the weight; ``floor`` must be positive.
+        See above; ``floor`` [counts] must be positive. It bounds the weight of pixels without
+        counts (`gaussian`) and the slopes where the model is dark (`poisson`, `euclid`).
     scale : (N,) float64, optional
         s of every frame; 1 if not given.
     update_scale : bool
-        First set s to the value with the smallest L: sum w I n / sum w I^2, in place.
-    threads : int, optional
-        See `default_threads`.
+        First set s, in place, to the value with the smallest L as ``floor`` outside of the
+        weight goes to 0: (sum I n / v) / (sum I^2 / v) for `gaussian`, sum n / sum I for
+        `poisson`, (sum sqrt(I n) / sum I)^2 for `euclid`. Not below 1e-12; what it was for
+        frames whose model is dark.
+    errors : (N, 2) float64, optional
+        Overwritten with the sums of (sqrt(s I) - sqrt(n))^2 and of n over the trusted pixels.
 
     Returns
     -------
@@ -104,67 +101,108 @@ def likelihood_gradient(
 
     References
     ----------
-    Thibault and Guizar-Sicairos, New J. Phys. 14 (2012) 063004.
+    Thibault and Guizar-Sicairos, New J. Phys. 14 (2012) 063004 (gaussian, poisson).
+    Odstrčil et al., Opt. Express 26 (2018) 3108 (euclid).
     """
-    check_probe_and_object(transform, probe, obj)
+    model = _find_noise(noise, floor)
+    scene = Scene.of(transform, probe, obj, corners, shifts)
     check_array("grad_probe", grad_probe, probe.shape, np.complex64, writeable=True)
     check_array("grad_obj", grad_obj, obj.shape, np.complex64, writeable=True)
-    places = Places.of(transform, corners, shifts, obj.shape)
-    check_measured("counts", transform, counts, len(corners))
-    _check_weight(floor)
-    factors = _check_scale(scale, len(corners), update_scale)
-    planes, strips = Planes.of(obj), Strips(transform, probe, transform.scale)
-    misfits = np.zeros(len(corners))
-    parts = count_threads(threads, len(corners))
-    modes, spans = len(probe), places.spans(transform.shape[0], parts)
-    sizes = [Planes.size((rows, obj.shape[1])) for _, rows in spans]
-    frame = modes * transform.scratch_size(transform.blocks if update_scale else 1)
-    probe_size = modes * strips.mode_bytes // VALUE
+    check_measured("counts", transform, counts, scene.frames)
+    factors = _check_scale(scale, scene.frames, update_scale)
+    compared = np.zeros((0 if errors is None else scene.frames, 2))
+    if errors is not None:
+        check_array("errors", errors, (scene.frames, 2), np.float64, writeable=True)
+    misfits = np.zeros(scene.frames)
+    parts = count_threads(threads, scene.frames)
+    sums = _GradientSums(scene, parts)
     patch = patch_size(transform, 4)
-    with lend(parts, patch + frame + probe_size + max(sizes)) as scratch:
-        patches = [buffer[frame + probe_size + max(sizes) :] for buffer in scratch]
-        views = [
-            buffer[frame + probe_size :][:size] for buffer, size in zip(scratch, sizes, strict=True)
-        ]
-        sums = [
-            Planes((rows, obj.shape[1]), view) for (_, rows), view in zip(spans, views, strict=True)
-        ]
+    frame = scene.modes * transform.scratch_size(transform.blocks if update_scale else 1)
+    with lend(parts, patch + frame + sums.size) as scratch:
+        sums.use([buffer[patch + frame :] for buffer in scratch])
 
         def work(part: int, first: int, last: int) -> None:
-            address = scratch[part].ctypes.data
-            zero(address + VALUE * frame, VALUE * (probe_size + sizes[part]))
             gradient_range(
                 first,
                 last,
-                transform.spec.ctypes.data,
-                modes,
-                strips.address,
-                planes.address,
-                planes.row,
-                planes.plane,
-                *places.addresses,
+                *scene.arguments,
                 counts.ctypes.data,
+                model,
                 float(factor),
                 float(floor),
                 factors.ctypes.data,
                 int(update_scale),
-                address,
-                patches[part].ctypes.data,
-                address + VALUE * frame,
-                sums[part].address - spans[part][0] * planes.row,
-                sums[part].plane,
+                scratch[part][patch:].ctypes.data,
+                scratch[part].ctypes.data,
+                *sums.begin(part),
                 misfits.ctypes.data,
+                0 if errors is None else compared.ctypes.data,
             )
 
-        run_ranges(work, len(corners), parts)
-        for (top, _), part_sums, buffer in zip(spans, sums, scratch, strict=True):
-            part_sums.add_to(grad_obj, 0, top)
-            for m in range(modes):
-                source = buffer.ctypes.data + VALUE * frame + m * strips.mode_bytes
-                add_vectors(source, ROW, 0, grad_probe[m], transform.scale)
+        run_ranges(work, scene.frames, parts)
+        sums.add_to(grad_probe, grad_obj)
     if scale is not None and update_scale and factors is not scale:
         scale[...] = factors
+    if errors is not None:
+        errors[...] = compared
     return misfits
+
+
+class _GradientSums:
+    """The gradients of probe and object that each thread adds up for itself.
+
+    Added together in the order of the threads, so that the result does not depend on which is
+    ready first.
+
+    Parameters
+    ----------
+    scene : Scene
+    parts : int
+        How many threads.
+    """
+
+    def __init__(self, scene: Scene, parts: int) -> None:
+        self.strips: Strips = scene.strips
+        self.scale = scene.transform.scale
+        width = scene.planes.shape[1]
+        spans = scene.places.spans(scene.transform.shape[0], parts)
+        self.tops = [top for top, _ in spans]
+        self.shapes = [(rows, width) for _, rows in spans]
+        self.probe_size = scene.modes * self.strips.mode_bytes // VALUE
+        self.memory: list[npt.NDArray[np.float32]] = []
+        self.planes: list[Planes] = []
+
+    @property
+    def size(self) -> int:
+        """How many float32 each thread needs."""
+        return self.probe_size + max(Planes.size(shape) for shape in self.shapes)
+
+    def use(self, memory: list[npt.NDArray[np.float32]]) -> None:
+        """Keep the sums in these buffers, one for each thread."""
+        self.memory = memory
+        self.planes = [
+            Planes(shape, buffer[self.probe_size :][: Planes.size(shape)])
+            for buffer, shape in zip(memory, self.shapes, strict=True)
+        ]
+
+    def begin(self, part: int) -> tuple[int, int, int]:
+        """Clear the sums of one thread; give what kernels are told: probe, object, plane [bytes].
+
+        The address of the object is that of its first row, wherever the thread's rows begin.
+        """
+        planes, address = self.planes[part], self.memory[part].ctypes.data
+        zero(address, VALUE * self.probe_size + planes.memory.nbytes)
+        return address, planes.address - self.tops[part] * planes.row, planes.plane
+
+    def add_to(
+        self, grad_probe: npt.NDArray[np.complex64], grad_obj: npt.NDArray[np.complex64]
+    ) -> None:
+        """Add all to the arrays."""
+        for top, planes, buffer in zip(self.tops, self.planes, self.memory, strict=True):
+            planes.add_to(grad_obj, 0, top)
+            for m, mode in enumerate(grad_probe):
+                source = buffer.ctypes.data + m * self.strips.mode_bytes
+                add_vectors(source, ROW, 0, mode, self.scale)
 
 
 def line_coefficients(
@@ -176,6 +214,8 @@ def line_coefficients(
     corners: npt.NDArray[np.int64],
     counts: npt.NDArray[np.float32],
     *,
+    noise: str = "gaussian",
+    order: int = 2,
     factor: float = 1.0,
     floor: float = 1.0,
     scale: Real64 | None = None,
@@ -184,9 +224,12 @@ def line_coefficients(
 ) -> Real64:
     """Expand the misfit along a line: L(t) = B0 + B1 t + B2 t^2 + ... for P + t dP, O + t dO.
 
-    The model is a polynomial in t: s |f|^2 - n = A0 + A1 t + A2 t^2 + ..., and
-    B0 = sum w A0^2, B1 = 2 sum w A0 A1, B2 = sum w (A1^2 + 2 A0 A2); terms in t^3 and t^4
-    are left out.
+    The model is a polynomial in t, u = A0 + A1 t + ... + A4 t^4, and with the slope phi' and
+    the curvature phi'' of the misfit at A0 (see `likelihood_gradient`)
+
+        B0 = sum phi,   B1 = sum phi' A1,   B2 = sum phi' A2 + phi'' A1^2 / 2.
+
+    For `gaussian` L is a polynomial of the eighth order, and all of it can be had.
 
     Parameters
     ----------
@@ -195,56 +238,49 @@ def line_coefficients(
         P and dP.
     obj, step_obj : (Ho, Wo) complex64
         O and dO.
-    corners : (N, 2) int
-        Row and column of the object's pixel under each frame's upper left pixel.
-    shifts : (N, 2) float64, optional
-        Part of a pixel, from 0 to below 1, by which each frame lies below and to the right of
-        its corner; views are interpolated linearly. All on whole pixels if not given.
+    corners, shifts, threads
+        As for `initial_waves`.
     counts : packed measured frames
-    factor, floor, scale
+    noise, factor, floor, scale
         As for `likelihood_gradient`.
-    threads : int, optional
-        See `default_threads`.
+    order : {2, 8}
+        Highest power of t; 8 for `gaussian` only.
 
     Returns
     -------
-    (3,) float64
-        B0, B1, B2, summed over the frames.
+    (order + 1,) float64
+        B0, B1, B2 ..., summed over the frames.
 
     Raises
     ------
     DataError
         If shapes or types do not fit, or a frame reaches beyond the object.
     """
-    check_probe_and_object(transform, probe, obj)
+    model = _find_noise(noise, floor)
+    if order != 2 and (order != 8 or model != GAUSSIAN):
+        raise DataError(f"order is {order} for {noise}; it must be 2, or 8 for gaussian")
+    scene = Scene.of(transform, probe, obj, corners, shifts)
     check_array("step_probe", step_probe, probe.shape, np.complex64)
     check_array("step_obj", step_obj, obj.shape, np.complex64)
-    places = Places.of(transform, corners, shifts, obj.shape)
-    check_measured("counts", transform, counts, len(corners))
-    _check_weight(floor)
-    factors = _check_scale(scale, len(corners), writeable=False)
-    planes, step_planes = Planes.of(obj), Planes.of(step_obj)
-    strips = Strips(transform, probe, transform.scale)
+    check_measured("counts", transform, counts, scene.frames)
+    factors = _check_scale(scale, scene.frames, writeable=False)
+    step_planes = Planes.of(step_obj)
     step_strips = Strips(transform, step_probe, transform.scale)
-    rows = np.zeros((len(corners), 3))
-    parts = count_threads(threads, len(corners))
-    size = 3 * len(probe) * transform.scratch_size(1)
+    rows = np.zeros((scene.frames, 9))
+    parts = count_threads(threads, scene.frames)
+    size = 3 * scene.modes * transform.scratch_size(1)
     with lend(parts, size + patch_size(transform, 4)) as scratch:
 
         def work(part: int, first: int, last: int) -> None:
             line_range(
                 first,
                 last,
-                transform.spec.ctypes.data,
-                len(probe),
-                strips.address,
+                *scene.arguments,
                 step_strips.address,
-                planes.address,
                 step_planes.address,
-                planes.row,
-                planes.plane,
-                *places.addresses,
                 counts.ctypes.data,
+                model,
+                int(order > 2),
                 float(factor),
                 float(floor),
                 factors.ctypes.data,
@@ -253,11 +289,25 @@ def line_coefficients(
                 rows.ctypes.data,
             )
 
-        run_ranges(work, len(corners), parts)
-    result: Real64 = rows.sum(axis=0)
+        run_ranges(work, scene.frames, parts)
+    result: Real64 = rows[:, : order + 1].sum(axis=0)
     return result
 
 
-def _check_weight(floor: float) -> None:
+def _find_noise(noise: str, floor: float) -> int:
+    """Give the number of a model of noise."""
+    if noise not in NOISES:
+        raise DataError(f"noise is {noise!r}; it must be one of {', '.join(NOISES)}")
     if not floor > 0:
         raise DataError(f"floor is {floor}; it must be positive, or empty pixels weigh infinitely")
+    return NOISES[noise]
+
+
+def _check_scale(scale: Real64 | None, frames: int, writeable: bool) -> Real64:
+    """Give one factor a frame as contiguous float64; 1 if there are none."""
+    if scale is None:
+        if writeable:
+            raise DataError("update_scale needs a scale to update")
+        return np.ones(frames)
+    check_array("scale", scale, (frames,), np.float64, writeable)
+    return np.ascontiguousarray(scale)

@@ -4,89 +4,38 @@
 from __future__ import annotations
 
 from ptypy.accelerate._compile import kernel
+from ptypy.accelerate._detector import (
+    arrive,
+    depart,
+    measured_at,
+    piece_at,
+    return_piece,
+    take_piece,
+)
 from ptypy.accelerate._frame import (
     BLOCK_BYTES,
-    BLOCKS,
     HEIGHT,
+    PIECE_ROWS,
+    PIECES,
     STRIP_BYTES,
     STRIPS,
-    WIDTH,
     add_product_columns,
     corner_place,
-    gather_rows,
     inverse_columns,
     product_columns,
-    return_rows,
-    sum_intensity,
     zero,
 )
-from ptypy.accelerate._lanes import (
-    ROW,
-    VECTOR,
-    divide,
-    get64,
-    keep_trusted,
-    load,
-    peek,
-    put64,
-    spread,
-    store,
-    total,
-)
+from ptypy.accelerate._lanes import ROW, VECTOR, get64, load, peek, put64, store
+from ptypy.accelerate._noise import EUCLID, compare_rows, correlate_rows, weigh_rows
+from ptypy.accelerate._noise_line import expand_rows
 from ptypy.accelerate._patch import give_back, patch_row, view_of
 
 __all__ = ["gradient_range", "line_range"]
 
-
-@kernel
-def weigh_rows(
-    tile: int,
-    width: int,
-    modes: int,
-    tile_bytes: int,
-    counts: int,
-    factor: float,
-    floor: float,
-    scale: float,
-) -> float:
-    """Multiply f by 2 w s (s I - n) in one row block; give sum w (s I - n)^2."""
-    nothing, weight, least = spread(0.0), spread(factor), spread(floor)
-    s, twice, misfits = spread(scale), spread(2.0 * scale), spread(0.0)
-    for i in range(width):
-        at = tile + i * ROW
-        measured = load(counts + i * VECTOR)
-        residual = s * sum_intensity(at, modes, tile_bytes) - measured
-        weighted = keep_trusted(measured, divide(weight * residual, least + measured), nothing)
-        misfits = misfits + weighted * residual
-        weighted = weighted * twice
-        for m in range(modes):
-            place = at + m * tile_bytes
-            store(place, load(place) * weighted)
-            store(place + VECTOR, load(place + VECTOR) * weighted)
-    result: float = total(misfits)
-    return result
-
-
-@kernel
-def correlate_rows(
-    tile: int,
-    width: int,
-    modes: int,
-    tile_bytes: int,
-    counts: int,
-    factor: float,
-    floor: float,
-) -> tuple[float, float]:
-    """Give sum w I n and sum w I^2 of one row block."""
-    nothing, weight, least = spread(0.0), spread(factor), spread(floor)
-    products, squares = nothing, nothing
-    for i in range(width):
-        measured = load(counts + i * VECTOR)
-        intensity = sum_intensity(tile + i * ROW, modes, tile_bytes)
-        weighted = keep_trusted(measured, divide(weight * intensity, least + measured), nothing)
-        products = products + weighted * measured
-        squares = squares + weighted * intensity
-    return total(products), total(squares)
+DARK = 1e-20
+"""Light of a frame below which there is none."""
+LEAST_SCALE = 1e-12
+"""Others divide by the scale of a frame; it never becomes zero."""
 
 
 @kernel
@@ -119,6 +68,38 @@ def add_gradients(
 
 
 @kernel
+def find_scale(
+    spec: int,
+    frame: int,
+    frame_bytes: int,
+    tiles: int,
+    modes: int,
+    counts: int,
+    noise: int,
+    floor: float,
+    old: float,
+) -> float:
+    """Take all pieces of a frame and give the scale with the smallest misfit.
+
+    A model without light says nothing of it; a frame without counts gets as good as none.
+    """
+    rows, size = peek(spec + PIECE_ROWS), peek(spec + BLOCK_BYTES)
+    products, squares = 0.0, 0.0
+    for k in range(peek(spec + PIECES)):
+        tile, n = tiles + k * modes * size, measured_at(spec, counts, 0, k)
+        at, gap = take_piece(spec, frame, frame_bytes, modes, k, tile)
+        more = correlate_rows(noise, at, rows, modes, gap, n, floor)
+        products += more[0]
+        squares += more[1]
+    if not squares > DARK:
+        return old
+    ratio = products / squares
+    if noise == EUCLID:  # a ratio of amplitudes, and the scale is one of intensities
+        ratio *= ratio
+    return max(ratio, LEAST_SCALE)
+
+
+@kernel
 def gradient_range(
     first: int,
     last: int,
@@ -131,6 +112,7 @@ def gradient_range(
     corners: int,
     shifts: int,
     counts: int,
+    noise: int,
     factor: float,
     floor: float,
     scales: int,
@@ -141,13 +123,14 @@ def gradient_range(
     grad_obj: int,
     grad_plane: int,
     misfits: int,
+    errors: int,
 ) -> None:
-    """Add the gradients of frames ``first`` to ``last``.
+    """Add the gradients of frames ``first`` to ``last``; ``errors`` may be 0: nobody asks.
 
-    With ``update_scale`` all row blocks are kept until the frame's scale is known.
+    With ``update_scale`` all pieces are kept until the frame's scale is known.
     """
-    height, width = peek(spec + HEIGHT), peek(spec + WIDTH)
-    strips, blocks = peek(spec + STRIPS), peek(spec + BLOCKS)
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
+    pieces, rows = peek(spec + PIECES), peek(spec + PIECE_ROWS)
     strip_bytes, size = peek(spec + STRIP_BYTES), peek(spec + BLOCK_BYTES)
     frame_bytes, mode_bytes = strips * strip_bytes, strips * height * ROW
     tiles = frame + modes * frame_bytes
@@ -162,28 +145,27 @@ def gradient_range(
         for m in range(modes):
             p = probe + m * mode_bytes
             product_columns(spec, frame + m * frame_bytes, p, o, step, part)
-        measured = counts + j * blocks * width * VECTOR
+        arrive(spec, frame, frame_bytes, modes, tiles)
         if update_scale != 0:
-            products, squares = 0.0, 0.0
-            for block in range(blocks):
-                tile = tiles + block * modes * size
-                gather_rows(spec, frame, frame_bytes, modes, block, tile)
-                n = measured + block * width * VECTOR
-                more = correlate_rows(tile, width, modes, size, n, factor, floor)
-                products += more[0]
-                squares += more[1]
-            if squares > 0.0:
-                put64(scales + 8 * j, products / squares)
-        scale, misfit = get64(scales + 8 * j), 0.0
-        for block in range(blocks):
-            tile = tiles
+            measured, old = measured_at(spec, counts, j, 0), get64(scales + 8 * j)
+            found = find_scale(spec, frame, frame_bytes, tiles, modes, measured, noise, floor, old)
+            put64(scales + 8 * j, found)
+        scale, misfit, distance, photons = get64(scales + 8 * j), 0.0, 0.0, 0.0
+        for k in range(pieces):
+            n = measured_at(spec, counts, j, k)
             if update_scale != 0:
-                tile += block * modes * size
+                tile = tiles + k * modes * size
+                at, gap = piece_at(spec, frame, frame_bytes, k, tile)
             else:
-                gather_rows(spec, frame, frame_bytes, modes, block, tile)
-            n = measured + block * width * VECTOR
-            misfit += weigh_rows(tile, width, modes, size, n, factor, floor, scale)
-            return_rows(spec, frame, frame_bytes, modes, block, tile)
+                tile = tiles
+                at, gap = take_piece(spec, frame, frame_bytes, modes, k, tile)
+            if errors != 0:
+                more = compare_rows(at, rows, modes, gap, n, scale)
+                distance += more[0]
+                photons += more[1]
+            misfit += weigh_rows(noise, at, rows, modes, gap, n, factor, floor, scale)
+            return_piece(spec, frame, frame_bytes, modes, k, tile)
+        depart(spec, frame, frame_bytes, modes, tiles)
         for m in range(modes):
             p, g = probe + m * mode_bytes, grad_probe + m * mode_bytes
             for s in range(strips):
@@ -192,41 +174,9 @@ def gradient_range(
         if shifts != 0:
             give_back(height, strips, 2, shifts, j, grad, step, corner, row, grad_plane)
         put64(misfits + 8 * j, misfit)
-
-
-@kernel
-def expand_rows(
-    tile: int,
-    width: int,
-    modes: int,
-    tile_bytes: int,
-    counts: int,
-    factor: float,
-    floor: float,
-    scale: float,
-) -> tuple[float, float, float]:
-    """Give B0, B1 and B2 of one row block; f, its first and its second order follow each other."""
-    nothing, two, weight, least = spread(0.0), spread(2.0), spread(factor), spread(floor)
-    s, b0, b1, b2 = spread(scale), spread(0.0), spread(0.0), spread(0.0)
-    for i in range(width):
-        measured = load(counts + i * VECTOR)
-        a0, a1, a2 = nothing, nothing, nothing
-        for m in range(modes):
-            at = tile + i * ROW + m * tile_bytes
-            f, g = load(at), load(at + VECTOR)
-            at += modes * tile_bytes
-            p, q = load(at), load(at + VECTOR)
-            at += modes * tile_bytes
-            x, y = load(at), load(at + VECTOR)
-            a0 = a0 + f * f + g * g
-            a1 = a1 + f * p + g * q
-            a2 = a2 + (p * p + q * q) + two * (f * x + g * y)
-        a0, a1, a2 = s * a0 - measured, s * two * a1, s * a2
-        w = keep_trusted(measured, divide(weight, least + measured), nothing)
-        b0 = b0 + w * a0 * a0
-        b1 = b1 + two * w * a0 * a1
-        b2 = b2 + w * (a1 * a1 + two * a0 * a2)
-    return total(b0), total(b1), total(b2)
+        if errors != 0:
+            put64(errors + 16 * j, distance)
+            put64(errors + 16 * j + 8, photons)
 
 
 @kernel
@@ -236,14 +186,16 @@ def line_range(
     spec: int,
     modes: int,
     probe: int,
-    step_probe: int,
     obj: int,
-    step_obj: int,
     row: int,
     plane: int,
     corners: int,
     shifts: int,
+    step_probe: int,
+    step_obj: int,
     counts: int,
+    noise: int,
+    wholly: int,
     factor: float,
     floor: float,
     scales: int,
@@ -251,12 +203,12 @@ def line_range(
     patch: int,
     results: int,
 ) -> None:
-    """Expand the misfit of frames ``first`` to ``last``."""
-    height, width = peek(spec + HEIGHT), peek(spec + WIDTH)
-    strips, blocks = peek(spec + STRIPS), peek(spec + BLOCKS)
+    """Expand the misfit of frames ``first`` to ``last``; ``results`` are (frames, 9) and zero."""
+    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
+    rows, frames = peek(spec + PIECE_ROWS), 3 * modes
     frame_bytes, mode_bytes = strips * peek(spec + STRIP_BYTES), strips * height * ROW
-    tile, size = frame + 3 * modes * frame_bytes, peek(spec + BLOCK_BYTES)
-    zero(frame, 3 * modes * frame_bytes)
+    tile = frame + frames * frame_bytes
+    zero(frame, frames * frame_bytes)
     for j in range(first, last):
         o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
         there = patch + 2 * height * patch_row(spec)
@@ -269,12 +221,9 @@ def line_range(
             add_product_columns(spec, f, p, d, q, o, step, part)
             f += modes * frame_bytes
             product_columns(spec, f, q, d, step, part)
-        sums = (0.0, 0.0, 0.0)
-        for block in range(blocks):
-            gather_rows(spec, frame, frame_bytes, 3 * modes, block, tile)
-            n = counts + (j * blocks + block) * width * VECTOR
-            more = expand_rows(tile, width, modes, size, n, factor, floor, get64(scales + 8 * j))
-            sums = (sums[0] + more[0], sums[1] + more[1], sums[2] + more[2])
-        put64(results + 24 * j, sums[0])
-        put64(results + 24 * j + 8, sums[1])
-        put64(results + 24 * j + 16, sums[2])
+        arrive(spec, frame, frame_bytes, frames, tile)
+        scale, sums = get64(scales + 8 * j), results + 72 * j
+        for k in range(peek(spec + PIECES)):
+            at, gap = take_piece(spec, frame, frame_bytes, frames, k, tile)
+            n = measured_at(spec, counts, j, k)
+            expand_rows(noise, wholly, at, rows, modes, gap, n, factor, floor, scale, sums)

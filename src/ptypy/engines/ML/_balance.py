@@ -80,10 +80,29 @@ def object_under_probe(blocks: Sequence[PackedBlock]) -> Curvature:
     return total
 
 
-def damped_inverse(curvature: Curvature, damping: float) -> npt.NDArray[np.float32]:
-    """Invert a curvature, with the damping as a share of its largest value."""
-    largest = float(curvature.max()) or 1.0
-    return (1.0 / (curvature + damping * largest)).astype(np.float32)
+def damped_inverse(
+    curvature: Curvature, damping: float, probe: Complex | None = None
+) -> npt.NDArray[np.float32]:
+    """Invert a curvature pixel by pixel, damped.
+
+    Parameters
+    ----------
+    curvature : (H, W) float64
+    damping : float
+        What is added to it, as a share of its largest value or, with a probe, of its mean.
+    probe : (M, H, W) complex64, optional
+        The mean is weighted with its light. Where light hardly goes, an object may be anything:
+        one such pixel must not decide over all others.
+
+    Returns
+    -------
+    (H, W) float32
+    """
+    reference = float(curvature.max())
+    if probe is not None:
+        light = _power(probe).sum(axis=0, dtype=np.float64)
+        reference = float((curvature * light).sum() / light.sum()) if light.any() else reference
+    return (1.0 / (curvature + damping * (reference or 1.0))).astype(np.float32)
 
 
 def _visits(blocks: Sequence[PackedBlock], shape: tuple[int, ...]) -> Curvature:

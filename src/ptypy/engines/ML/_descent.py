@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
+from ptypy.engines.ML._line import lowest, walk
 from ptypy.engines.ML._unknowns import Unknowns
 
 HALVINGS = 8
@@ -17,6 +20,9 @@ ROUNDING = 1e-6
 class Problem(Protocol):
     """What is minimised."""
 
+    exact: bool
+    """Go to the bottom along each direction, not to that of the parabola."""
+
     def unknowns(self) -> Unknowns:
         """Give the arrays that are changed, as they are now."""
 
@@ -26,15 +32,22 @@ class Problem(Protocol):
     def precondition(self, gradient: Unknowns, out: Unknowns) -> None:
         """Write what to go along instead of the gradient: a positive matrix times it."""
 
-    def expand(self, direction: Unknowns) -> tuple[float, float, float]:
-        """Expand the cost along a direction up to the second order."""
+    def expand(self, direction: Unknowns) -> Sequence[float]:
+        """Give coefficients of 1, t, t^2 of the cost along a direction, or all if it has some."""
 
 
 class ConjugateGradients:
-    """Directions of Polak and Ribière, restarted where they would not lead downhill.
+    """Directions of Hestenes and Stiefel or of Dai and Yuan, restarted where they would climb.
 
-    Nocedal & Wright, Numerical Optimization (2006), section 5.2; the analytic step is that
-    of Thibault & Guizar-Sicairos, New Journal of Physics 14 (2012) 063004, section 2.4.
+    The hybrid of Dai & Yuan, Annals of Operations Research 103 (2001) 33: as fast as Hestenes
+    and Stiefel (or Polak and Ribière, the same where steps are exact), without their detours
+    where steps are not. Preconditioned as in Nocedal & Wright, Numerical Optimization (2006),
+    section 5.2. The analytic step is that of Thibault & Guizar-Sicairos, New Journal of Physics
+    14 (2012) 063004, section 2.4.
+
+    Parameters
+    ----------
+    problem : Problem
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -75,6 +88,16 @@ class ConjugateGradients:
         self._steepness = None
         return False
 
+    def magnify_object(self, which: int, factor: float) -> None:
+        """Go on after an object was multiplied by a factor that does not change the cost."""
+        self._direction.objects[which] *= np.float32(factor)
+        for gradient in (self._gradient, self._earlier):
+            gradient.objects[which] /= np.float32(factor)
+
+    def look_again(self) -> None:
+        """Evaluate the cost anew, which somebody else has changed."""
+        self.cost = self.problem.evaluate(self._gradient)
+
     def remember(self) -> dict[str, Any]:
         """Give what makes the next direction conjugate to the latest, to be saved."""
         return {
@@ -97,9 +120,7 @@ class ConjugateGradients:
         gradient, downhill = self._gradient, self._downhill
         self.problem.precondition(gradient, downhill)
         steepness = downhill.inner(gradient)
-        beta = 0.0
-        if self._steepness:
-            beta = max(0.0, (steepness - downhill.inner(self._earlier)) / self._steepness)
+        beta = self._conjugate(steepness) if self._steepness else 0.0
         self._direction.scale(beta)
         self._direction.add(-1.0, downhill)
         if beta and self._direction.inner(gradient) >= 0.0:
@@ -107,13 +128,37 @@ class ConjugateGradients:
             self._direction.add(-1.0, downhill)
         self._steepness = steepness
 
-    def _choose_length(self) -> float:
-        """Find the step to the bottom of the parabola; 0 if there is nowhere to go."""
-        _, linear, quadratic = self.problem.expand(self._direction)
-        if linear >= 0.0:
+    def _conjugate(self, steepness: float) -> float:
+        """Give the share of the latest direction in the next."""
+        gained = self._direction.inner(self._gradient) - self._direction.inner(self._earlier)
+        if gained <= 0.0:  # the cost does not curve upwards there
             return 0.0
-        if quadratic > 0.0:
-            return -linear / (2.0 * quadratic)
+        turned = steepness - self._downhill.inner(self._earlier)
+        return max(0.0, min(turned, steepness) / gained)
+
+    def _choose_length(self) -> float:
+        """Find the step to the bottom; 0 if there is nowhere to go."""
+        coefficients = self.problem.expand(self._direction)
+        slope = coefficients[1]
+        if slope >= 0.0:
+            return 0.0
         # Far from the bottom the parabola may open downwards: as far as last time, and
         # halved if that is too far.
-        return self._length
+        length = lowest(coefficients) or self._length
+        if self.problem.exact and len(coefficients) == 3:
+            length = self._walk(slope, length)
+        return length
+
+    def _walk(self, slope: float, length: float) -> float:
+        """Look for the bottom along the direction itself, and come back."""
+        unknowns, at = self.problem.unknowns(), 0.0
+
+        def expand(t: float) -> Sequence[float]:
+            nonlocal at
+            unknowns.add(t - at, self._direction)
+            at = t
+            return self.problem.expand(self._direction)
+
+        length = walk(expand, slope, length)
+        unknowns.add(-at, self._direction)
+        return length

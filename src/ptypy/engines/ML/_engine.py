@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,22 +31,35 @@ Factor = np.float32 | npt.NDArray[np.float32]
 
 
 class _Noise(NamedTuple):
-    """Weight of a misfit: ``factor / (floor + I)`` at a trusted pixel."""
+    """A model of the noise, as `ptypy.accelerate.likelihood_gradient` is told of it."""
 
+    noise: str
     factor: float
     floor: float
 
 
+_NOISES = (
+    # Factors that make the cost about 1 a pixel where photon noise is all there is.
+    _Noise("gaussian", factor=1.0, floor=1.0),
+    _Noise("poisson", factor=2.0, floor=1e-3),
+    _Noise("euclid", factor=4.0, floor=1e-3),
+)
+"""The models for counts that are photons."""
+
+BALANCED_EVERY = 10
+"""Iterations after which a preconditioner is found anew, from probe and object as they are."""
+
+
 @register()
 class ML(MLParameters):
-    """Maximum likelihood for Gaussian noise, by preconditioned conjugate gradients.
+    """Maximum likelihood by preconditioned conjugate gradients.
 
-    Thibault & Guizar-Sicairos, New Journal of Physics 14 (2012) 063004. Minimises the sum
-    over frames and trusted pixels of ``w (s |f|^2 - I)^2`` with ``w = r / (1/r + I)``, where
-    r is `intensity_renormalization` and s the factor of the frame, plus the roughness of
-    the object if asked for. The directions are those of Polak and Ribière; the step along
-    each is that of the polynomial which the cost is along it, up to the second order. A
-    step that would raise the cost is shortened: the cost never rises.
+    Thibault & Guizar-Sicairos, New Journal of Physics 14 (2012) 063004; Odstrčil et al.,
+    Optics Express 26 (2018) 3108. Minimises a sum over frames and trusted pixels that
+    compares ``s |f|^2`` with the counts, s being the factor of the frame, plus the roughness
+    of the object if asked for; `ML_type` chooses the model of the noise, see
+    `ptypy.accelerate.likelihood_gradient`. A step that would raise the cost is shortened:
+    the cost never rises.
     """
 
     CITATION = (
@@ -60,9 +73,13 @@ class ML(MLParameters):
         self._object_factors: list[Factor] = []
         self._probe_factors: list[Factor] = []
         self._prior_weights: list[float] = []
-        self._misfits = np.empty(0)
+        self._misfits, self._compared = np.empty(0), np.empty((0, 2))
         photons = float(self.p.intensity_renormalization) or 1.0
-        self._noise = _Noise(factor=photons, floor=1.0 / photons)
+        name = str(self.p.ML_type).lower()
+        noise = next(known for known in _NOISES if known.noise == name)
+        self._noise = _Noise(name, noise.factor * photons, noise.floor / photons)
+        self._keeps_balance = bool(self.p.scale_precond or self.p.wavefield_precond)
+        self.exact = self.p.poly_line_coeffs == "all"
 
     def engine_prepare(self) -> None:
         """Pack new blocks; begin anew, as the cost of more frames is another one."""
@@ -83,19 +100,24 @@ class ML(MLParameters):
         if not self.blocks:
             return np.empty((0, 3))
         self.load_probes()
+        # The cost, or what it depends on, becomes another one there.
+        changes = self.p.probe_update_start, self.p.subpix_start
         for _ in range(num):
-            if self._descent is None or self.curiter == self.p.probe_update_start:
+            if self._descent is None or self.curiter in changes:
                 self._begin()
+            elif self.curiter % BALANCED_EVERY == 0 and self._keeps_balance:
+                self._balance()
             assert self._descent is not None  # noqa: S101  (said to the type checker)
             self._descent.step()
             self.curiter += 1
+        self._share_scales()
         if self.curiter > self.p.probe_update_start:
             self.store_probes()
-        measured = self.model_errors()
         trusted = np.concatenate([block.trusted for block in self.blocks])
-        self.residual = residual(measured)
+        distance, photons = self._compared.T
+        self.residual = residual(np.stack([distance, self._misfits, photons], axis=1))
         exit_error = np.full(len(trusted), np.nan)
-        return np.stack([measured[:, 0] / trusted, self._misfits / trusted, exit_error], axis=1)
+        return np.stack([distance / trusted, self._misfits / trusted, exit_error], axis=1)
 
     def engine_finalize(self) -> None:
         """Leave the factors of all frames in the runtime of the master, let go of the rest."""
@@ -144,26 +166,49 @@ class ML(MLParameters):
         return bring_together(self.frames_in_order(), np.concatenate(scales))
 
     def _begin(self) -> None:
-        """Balance probe and object for what follows, and start straight downhill."""
+        """Start straight downhill, with probe and object balanced for what follows."""
+        self._descent = ConjugateGradients(self)
+        self._share_scales()
+        self._balance()
+
+    def _balance(self) -> None:
+        """Find what the gradients are multiplied by, so that steps suit probe and object."""
         relative = float(self.p.scale_probe_object)
         objects, probes = group_by_object(self.blocks), group_by_probe(self.blocks)
-        if self.p.wavefield_precond:
-            damping = self.p.wavefield_delta_object, self.p.wavefield_delta_probe
-            self._object_factors = [
-                damped_inverse(light_on_object(blocks), damping[0]) for _, blocks in objects
-            ]
-            self._probe_factors = [
-                relative * damped_inverse(object_under_probe(blocks), damping[1])
-                for _, blocks in probes
-            ]
-        else:
-            balanced = bool(self.p.scale_precond)
+        if not self.p.wavefield_precond:
             self._object_factors = [np.float32(1.0) for _ in objects]
-            self._probe_factors = [
-                np.float32(relative * (balance(blocks) if balanced else 1.0))
-                for _, blocks in probes
-            ]
-        self._descent = ConjugateGradients(self)
+            self._probe_factors = [np.float32(relative * balance(blocks)) for _, blocks in probes]
+            return
+        damping = self.p.wavefield_delta_object, self.p.wavefield_delta_probe
+        self._object_factors = [
+            damped_inverse(light_on_object(blocks), damping[0]) for _, blocks in objects
+        ]
+        self._probe_factors = [
+            relative * damped_inverse(object_under_probe(blocks), damping[1], blocks[0].probe)
+            for _, blocks in probes
+        ]
+
+    def _share_scales(self) -> None:
+        """Make the frames' factors 1 on average; what they have in common goes into the object.
+
+        The model stays as it is. Nothing else would tell a beam that is brighter from an
+        object that is more transparent.
+        """
+        if not self.p.floating_intensities:
+            return
+        for k, (storage, blocks) in enumerate(group_by_object(self.blocks)):
+            scales = [block.scale for block in blocks if block.scale is not None]
+            sums = np.array([sum(scale.sum() for scale in scales), float(sum(map(len, scales)))])
+            add_up(sums)
+            common = float(sums[0] / sums[1])
+            for scale in scales:
+                np.divide(scale, common, out=scale)
+            storage.data *= np.float32(np.sqrt(common))
+            if self._descent is not None:
+                self._descent.magnify_object(k, np.sqrt(common))
+        if self._descent is not None and any(self._prior_weights):
+            # The roughness has changed with the object.
+            self._descent.look_again()
 
     @property
     def _probes(self) -> list[Illumination]:
@@ -175,12 +220,13 @@ class ML(MLParameters):
         return Unknowns(objects, [illumination.waves for illumination in self._probes])
 
     def evaluate(self, gradient: Unknowns) -> float:
-        """Calculate the cost, its gradient, and the misfit of every frame."""
+        """Calculate the cost, its gradient, and how far every frame is from what was measured."""
         from ptypy.accelerate import likelihood_gradient
 
         gradient.fill(0)
         of_object, of_probe = self._look_up(gradient)
-        rows = [
+        compared = [np.zeros((block.num, 2)) for block in self.blocks]
+        misfits = [
             likelihood_gradient(
                 block.transform,
                 block.probe,
@@ -191,26 +237,31 @@ class ML(MLParameters):
                 of_object[id(block.block.obj)],
                 scale=block.scale,
                 update_scale=block.scale is not None,
-                factor=self._noise.factor,
-                floor=self._noise.floor,
+                errors=errors,
                 shifts=shifts,
+                **self._noise._asdict(),
             )
-            for block in self.blocks
+            for block, errors in zip(self.blocks, compared, strict=True)
             for corners, shifts in [block.places(self.looks_between)]
         ]
-        self._misfits = np.concatenate(rows)
+        self._misfits, self._compared = np.concatenate(misfits), np.concatenate(compared)
         cost = np.array([self._misfits.sum()])
         add_up(cost, *gradient.arrays)
         return float(cost[0]) + self._add_prior(gradient)
 
     def precondition(self, gradient: Unknowns, out: Unknowns) -> None:
-        """Smooth the object's gradient, balance the probe's, keep probes to their supports."""
+        """Smooth the object's gradient, balance the probe's, keep probes to their supports.
+
+        Each is a symmetric matrix, as conjugate gradients demand.
+        """
         out.assign(gradient)
         width = self.p.smooth_gradient * (1.0 - self.p.smooth_gradient_decay) ** self.curiter
         for array, factor in zip(out.objects, self._object_factors, strict=True):
-            np.multiply(array, factor, out=array)
             if width:
-                array[...] = smooth(array, width)
+                root = np.sqrt(factor)
+                array[...] = root * smooth(root * array, width)
+            else:
+                np.multiply(array, factor, out=array)
         if self.curiter < self.p.probe_update_start:
             for array in out.probes:
                 array.fill(0)
@@ -221,13 +272,16 @@ class ML(MLParameters):
         ):
             illumination.confine(array, area, fourier_area)
             np.multiply(array, factor, out=array)
+            if fourier_area is not None and np.ndim(factor):
+                illumination.confine(array, area, fourier_area)
 
-    def expand(self, direction: Unknowns) -> tuple[float, float, float]:
-        """Expand the cost along a direction up to the second order."""
+    def expand(self, direction: Unknowns) -> Sequence[float]:
+        """Expand the cost along a direction: up to the second order, or all of it."""
         from ptypy.accelerate import line_coefficients
 
+        order = 8 if self.exact and self._noise.noise == "gaussian" else 2
         of_object, of_probe = self._look_up(direction)
-        total = np.zeros(3)
+        total = np.zeros(order + 1)
         for block in self.blocks:
             corners, shifts = block.places(self.looks_between)
             total += line_coefficients(
@@ -239,18 +293,18 @@ class ML(MLParameters):
                 corners,
                 block.measured,
                 scale=block.scale,
-                factor=self._noise.factor,
-                floor=self._noise.floor,
+                order=order,
                 shifts=shifts,
+                **self._noise._asdict(),
             )
         add_up(total)
         for (storage, _), step, weight in zip(
             group_by_object(self.blocks), direction.objects, self._prior_weights, strict=True
         ):
             if weight:
-                total += _roughness.line_coefficients(storage.data[0], step, weight)
-        constant, linear, quadratic = total.tolist()
-        return constant, linear, quadratic
+                total[:3] += _roughness.line_coefficients(storage.data[0], step, weight)
+        coefficients: list[float] = total.tolist()
+        return coefficients
 
     def _add_prior(self, gradient: Unknowns) -> float:
         """Add the gradient of the objects' roughness; return the roughness."""

@@ -1,4 +1,4 @@
-"""The parameters of maximum likelihood, and which of them are not supported yet."""
+"""The parameters of maximum likelihood."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from typing import Any
 
 from ptypy.engines._block_engine import BlockEngine
 from ptypy.errors import Fault
-
-_NOT_YET = {
-    "ML_type": ("gaussian", "is not supported yet; `gaussian` is"),
-    "poly_line_coeffs": ("quadratic", "is not supported yet; `quadratic` is"),
-}
-"""Parameter: (the one value that works, what is wrong with others)."""
 
 _RANGES = {
     "smooth_gradient": (0.0, float("inf")),
@@ -36,16 +30,18 @@ class MLParameters(BlockEngine):
     [ML_type]
     default = gaussian
     type = str
-    choices = ['gaussian', 'poisson', 'euclid']
-    help = Noise that is assumed; only ``gaussian`` is supported so far
-    doc = ``gaussian``: noise of the width of Poisson noise about the measured counts.
+    choices = ['gaussian', 'poisson', 'euclid', 'Gaussian', 'Poisson', 'Euclid']
+    help = Noise that is assumed
+    doc = ``gaussian``: noise of intensities, as wide as that of the measured photons.
+      ``poisson``: photons, right for the faintest frames as well. ``euclid``: noise of
+      amplitudes, which photons make the same everywhere; forgives most what no model explains.
 
     [floating_intensities]
     default = False
     type = bool
     help = Give each frame a factor of its own between model and counts
-    doc = For beams that flicker. The factors are those that fit best; they are left in
-      ``runtime.float_intens``.
+    doc = For beams that flicker. The factors are those that fit best, 1 on average; they are left
+      in ``runtime.float_intens``.
 
     [intensity_renormalization]
     default = 1.0
@@ -78,14 +74,17 @@ class MLParameters(BlockEngine):
     [scale_precond]
     default = False
     type = bool
-    help = Balance the steps of probe and object by how strongly the frames hold each
-    doc = Converges faster, above all with many photons or weak objects.
+    help = Keep the steps of probe and object balanced while both change
+    doc = The ratio of the two steps follows from how strongly the frames hold probe and object.
+      Without this option it is found once, when the probe is updated for the first time; with
+      it, every ten iterations. Helps where the start is far from the solution.
 
     [scale_probe_object]
     default = 1.0
     type = float
     lowlim = 0.0
     help = Factor on the step of the probe, relative to that of the object
+    doc = Beside what balances them.
 
     [probe_update_start]
     default = 2
@@ -97,14 +96,16 @@ class MLParameters(BlockEngine):
     default = quadratic
     type = str
     choices = ['quadratic', 'all']
-    help = Order of the polynomial in the line search; only ``quadratic`` is supported so far
+    help = How far the cost is expanded along the line of a step
+    doc = ``quadratic``: up to the second order. ``all``: to where the cost along the line is
+      smallest; takes longer, and pays where steps are long.
 
     [wavefield_precond]
     default = False
     type = bool
     help = Divide the gradient at each pixel by how strongly the frames hold that pixel
-    doc = Converges faster, above all at the rim of the scanned field. Balances probe and object
-      as well, so ``scale_precond`` has no further effect.
+    doc = Converges much faster, above all at the rim of the scanned field. Found anew every ten
+      iterations; ``scale_precond`` has no further effect.
 
     [wavefield_delta_object]
     default = 0.1
@@ -115,7 +116,7 @@ class MLParameters(BlockEngine):
     [wavefield_delta_probe]
     default = 0.1
     type = float
-    help = Damping of ``wavefield_precond``, as a share of the pixel of the probe that met most
+    help = Damping of ``wavefield_precond``, as a share of what the probe's light meets on average
     """
 
     KIND = "counts"
@@ -124,10 +125,6 @@ class MLParameters(BlockEngine):
     def list_unsupported(cls, pars: Mapping[str, Any]) -> list[Fault]:
         """Refuse the choices that this version does not calculate."""
         faults = super().list_unsupported(pars)
-        for name, (works, remedy) in _NOT_YET.items():
-            value = pars.get(name, works)
-            if value is not None and value != works:
-                faults.append(Fault(name, repr(value), remedy))
         for name, (low, high) in _RANGES.items():
             value = pars.get(name)
             if isinstance(value, int | float) and not low <= value <= high:
