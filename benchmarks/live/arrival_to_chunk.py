@@ -6,6 +6,9 @@ A process of its own sends frames, first at a steady rate, then as fast as they 
 sources take turns; medians over all rounds are printed. *Latency*: from the moment the frame was
 handed to the socket, or its file had its name, to the return of `next_chunk(1)`. *Kept up with*:
 frames a second, in chunks of 32, when the sender does not wait.
+
+A last line is of a reconstruction (DM) that goes on meanwhile: latency until a frame is in a block
+of it, at the same rate, and the frames a second that it keeps up with.
 """
 
 from __future__ import annotations
@@ -22,11 +25,16 @@ from typing import Any
 
 import numpy as np
 
+from ptypy.core import Ptycho
 from ptypy.core.data import EOS, WAIT, PtyScan
 from ptypy.experiment import DectrisStream, FolderWatch, ZmqStream
 from ptypy.testing import DectrisSender, pack
+from ptypy.utils import Param
 
 CHUNK = 32
+SETUP = {"energy": 7.0, "distance": 1.0, "psize": 1e-4}
+STEP = 1e-7
+"""Between scan points [m]."""
 BEGIN = 0.2
 """Time for a socket to connect [s]."""
 
@@ -59,7 +67,8 @@ def plain(size: int, count: int, ready: Any) -> Iterator[None]:
     def messages() -> Iterator[list[bytes]]:
         yield [json.dumps({"type": "start", "frames": count}).encode()]
         for index in range(count):
-            header = {"index": index, "shape": [size, size], "dtype": "uint16", "position": [0, 0]}
+            place = [index // 15 * STEP, index % 15 * STEP]
+            header = {"index": index, "shape": [size, size], "dtype": "uint16", "position": place}
             yield [json.dumps({"type": "frame", **header}).encode(), frame]
         yield [b'{"type": "end"}']
 
@@ -113,7 +122,7 @@ def send(source: Callable, size: int, rate: float, ready: Any, times: Any) -> No
 
 
 def listen(source: Callable, address: str, count: int) -> PtyScan:
-    setup = {"shape": None, "energy": 7.0, "distance": 1.0, "psize": 1e-4}
+    setup = {"shape": None, **SETUP}
     nowhere = np.zeros((count, 2))
     if source is plain:
         return ZmqStream(address=address, **setup)
@@ -148,6 +157,39 @@ def run(source: Callable, size: int, count: int, rate: float) -> tuple[list[floa
     return (arrived - np.array(times[:])).tolist(), speed
 
 
+class Watched(Ptycho):
+    """A run that notes when frames have come into its blocks."""
+
+    arrived: np.ndarray
+
+    def load_new_data(self) -> Any:
+        blocks = super().load_new_data()
+        for block in blocks or []:
+            self.arrived[block.indices] = time.monotonic()
+        return blocks
+
+
+def reconstruct(size: int, count: int, rate: float) -> tuple[list[float], float]:
+    """Give the latency of every frame [s], and frames a second, while DM iterates."""
+    spawn = multiprocessing.get_context("spawn")
+    mine, theirs = spawn.Pipe()
+    times = spawn.Array("d", count, lock=False)
+    process = spawn.Process(target=send, args=(plain, size, rate, theirs, times))
+    process.start()
+    p = Param(verbose_level="CRITICAL", frames_per_block=CHUNK)
+    p.io = Param(rfile=None, autosave=Param(active=False), autoplot=Param(active=False))
+    data = Param(name="ZmqStream", address=mine.recv(), shape=size, **SETUP)
+    beam = Param(aperture=Param(form="circ", size=5e-7))
+    p.scans = Param(live=Param(name="BlockFull", data=data, illumination=beam))
+    p.engines = Param(e=Param(name="DM", numiter=1))
+    run = Watched(p, level=1)
+    run.arrived = np.zeros(count)
+    run.run()
+    process.join()
+    speed = count / (run.arrived.max() - min(times[:]))
+    return (run.arrived - np.array(times[:])).tolist(), speed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=200)
@@ -164,6 +206,9 @@ def main() -> None:
                 run(source, given.size, given.frames, given.rate)[0]
             )
             speeds.setdefault(name, []).append(run(source, given.size, given.frames, 0)[1])
+        found, _ = reconstruct(given.size, given.frames, given.rate)
+        latencies.setdefault("while DM runs", []).extend(found)
+        speeds.setdefault("while DM runs", []).append(reconstruct(given.size, given.frames, 0)[1])
     print(f"{given.size} x {given.size} px of uint16, {given.frames} frames")
     print(f"{'':14}{'latency [ms]: median':>22}{'95 %':>8}{'worst':>8}{'kept up with [1/s]':>20}")
     for name, found in latencies.items():
