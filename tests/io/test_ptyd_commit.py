@@ -269,10 +269,13 @@ def test_a_full_disk_leaves_the_chunks_before_and_no_debris(path, linked, compre
 
 
 READ_ONLY = """
-import os, sys
+import os, sys, tempfile
 import numpy as np
 from ptypy.errors import FormatError
 from ptypy.io import ptyd
+with tempfile.TemporaryDirectory() as folder:  # import all while packages may be read
+    ptyd.create(folder + "/s.ptyd", {}, {})
+    ptyd.append_chunk(folder + "/s.ptyd", 0, np.ones((1, 6, 8)), [9], np.zeros((1, 2)), None)
 if os.getuid() == 0:
     os.setuid(65534)
 try:

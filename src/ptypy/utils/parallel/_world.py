@@ -22,6 +22,9 @@ LAUNCHERS = ("PMI_RANK", "PMI_FD", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE", "MPI_LOC
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
 """Those that tell how many processes were started."""
 
+FORWARDING = 0.3
+"""Time for the launcher to pass on what was written before it ends everything [s]."""
+
 PRECEDENCE = 3.0
 """How long a process that fails because another one did leaves the word to that one [s]."""
 
@@ -171,6 +174,7 @@ def _end_the_job(
     sys.stdout.flush()
     sys.stderr.write(f"process {here.rank} of {here.size} failed and ends the job:\n{text}")
     sys.stderr.flush()
+    time.sleep(FORWARDING)
     here.comm.Abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
 
