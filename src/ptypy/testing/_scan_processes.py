@@ -10,7 +10,6 @@ import importlib.util
 import inspect
 import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -20,10 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from ptypy.io import h5read, h5write
 from ptypy.testing._scan_example import Delivered, ScanExample, require
 from ptypy.utils.parameters import Param
 
 __all__ = ["find_mpiexec", "on_processes"]
+
+PARAMETERS = "parameters.h5"
 
 LONGEST = 120.0
 """After so long a run counts as hanging [s]."""
@@ -65,7 +67,7 @@ def on_processes(
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     parameters = {**example.parameters, **changed}
-    (folder / "parameters.pickle").write_bytes(pickle.dumps(parameters))
+    h5write(folder / PARAMETERS, Param(parameters))
     path = os.pathsep.join([entry for entry in sys.path if entry])
     done = subprocess.run(  # noqa: S603 -- our own module, on the interpreter that runs this
         [
@@ -128,9 +130,7 @@ def _main(folder: Path) -> None:
 
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     loader = _find_class(job)
-    # Written a moment ago by the process that started this one.
-    parameters = pickle.loads((folder / "parameters.pickle").read_bytes())  # noqa: S301
-    scan = loader(parameters)
+    scan = loader(Param(h5read(folder / PARAMETERS)))
     chunks = []
     while True:
         chunk = scan.next_chunk(job["frames"])
