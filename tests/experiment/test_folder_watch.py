@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ptypy.core.data import EOS, WAIT, PtydScan
-from ptypy.errors import FormatError, ParameterError
+from ptypy.errors import DataError, FormatError, ParameterError
 from ptypy.experiment import FolderWatch
 from ptypy.testing import FolderWriter
+from ptypy.utils import Param
 
 PATIENT = 60
 
@@ -302,3 +303,14 @@ def table(folder, count):
     path = folder / "positions.txt"
     np.savetxt(path, np.arange(2.0 * count).reshape(-1, 2))
     return str(path)
+
+
+def test_columns_of_positions_that_nobody_named_are_not_guessed(tmp_path):
+    table = tmp_path / "positions.csv"
+    table.write_text("frame,along,across\n0,1.0,2.0\n1,1.5,2.0\n")
+    scan = FolderWatch(
+        folder=str(tmp_path), energy=7.0, distance=1.0, psize=1e-4,
+        positions=Param(file=str(table), multiplier=1e-6),
+    )  # fmt: skip
+    with pytest.raises(DataError, match="say by `columns`"):
+        scan.initialize()

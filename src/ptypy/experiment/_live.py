@@ -72,9 +72,10 @@ class LiveScan(PtyScan):
     help = Dataset of the positions in HDF5 or .npz files; or two, that of y and that of x
 
     [positions.columns]
-    default = (0, 1)
+    default = None
     type = list, tuple
     help = Columns of y and of x: numbers, counted from 0, or names in the first line of a text
+    doc = If ``None``, those named y and x, or the only two there are.
 
     [positions.multiplier]
     default = 1.0

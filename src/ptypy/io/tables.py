@@ -34,7 +34,7 @@ class Table(NamedTuple):
 
 
 def read_columns(
-    path: str | Path, columns: Sequence[Column] = (0, 1), key: Any = None
+    path: str | Path, columns: Sequence[Column] | None = (0, 1), key: Any = None
 ) -> npt.NDArray[np.float64]:
     """Read some columns of a table of numbers; as `read_table`, which says more.
 
