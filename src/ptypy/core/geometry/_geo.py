@@ -172,6 +172,14 @@ class Geo:
         """Whether one Fourier transform leads to the detector."""
         return self.propagation == "farfield"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the detector sees one unitary Fourier transform of the wave times `pre_phase`.
+
+        Only then may compiled transforms stand in for `propagator`.
+        """
+        return self.is_farfield
+
     # ------------------------------------------------------------ propagation
 
     @property

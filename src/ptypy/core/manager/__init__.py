@@ -6,7 +6,7 @@ Nothing here makes a Python object for a frame or a view, until `ModelManager.ma
 asked to.
 """
 
-from ptypy.core.manager._block import Block
+from ptypy.core.manager._block import Block, Colour
 from ptypy.core.manager._full import BlockFull, Full
 from ptypy.core.manager._manager import ModelManager
 from ptypy.core.manager._scan_model import BlockScanModel, ScanModel
@@ -18,6 +18,7 @@ __all__ = [
     "BlockFull",
     "BlockScanModel",
     "BlockVanilla",
+    "Colour",
     "Full",
     "ModelManager",
     "ScanModel",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ptypy import defaults_tree
 from ptypy.core.data import EOS, Chunk
-from ptypy.core.manager._block import Block, Frames
+from ptypy.core.manager._block import Block, Colour, Frames
 from ptypy.core.manager._frames import FrameStore
 from ptypy.core.manager._geometry import geometry_of
 from ptypy.core.manager._loader import DataParameters, make_ptyscan, naming_scan
@@ -324,10 +324,14 @@ class ScanModel(DataParameters):
                 num_everywhere=len(kept.everyones_positions),
                 positions=kept.positions,
                 weights=kept.weights,
-                object_views=obj.add_views(kept.positions, (height, width)),
-                obj=obj,
-                probe=probe,
-                geometry=geometry,
+                colours=(
+                    Colour(
+                        probe=probe,
+                        obj=obj,
+                        geometry=geometry,
+                        object_views=obj.add_views(kept.positions, (height, width)),
+                    ),
+                ),
                 tot_power=float(kept.photons.sum()),
                 max_power=self.statistics.max_power,
             )
