@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ptypy.core.manager import Block
 
 
+GAIN = 0.99
+"""Share of the least movement of exit waves that the next must come below to count as gain."""
+
+
 class ProjectionEngine(BlockEngine):
     """Exit waves that obey the measurement and the overlap of the frames, in turns.
 
@@ -198,12 +202,16 @@ class ProjectionEngine(BlockEngine):
             if self.p.update_object_first or not probe_moves:
                 sums = self._clear_object_sums()
             errors = self._project(sums)
+            self.weigh(errors)
             self._overlap(probe_moves, sums)
             self.center_probes(self.p.probe_center_tol)
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)
         return errors
+
+    def weigh(self, errors: Errors) -> None:
+        """Look at the errors of an iteration, before the next. Override me."""
 
     def _project(self, sums: dict[int, Sums] | None) -> Errors:
         """Move every exit wave one step of the table's row; sum up what they say of objects."""
@@ -306,6 +314,17 @@ class DM(ProjectionEngine):
     lowlim = 0.0
     help = How far beyond the overlap the exit waves are reflected; 1 is the difference map
 
+    [step_decay]
+    default = 10.0
+    type = float
+    lowlim = 0.0
+    help = So many iterations without gain halve the reflection; None keeps it
+    doc = The reflection is alpha over 1 + k / step_decay, with k the number of iterations after
+      which exit waves moved no less than ever before. Where the data contradict themselves (noise,
+      positions, a beam that is not stable) the difference map goes on searching, and the error
+      grows again.
+    userlevel = 2
+
     [name]
     default = DM
     type = str
@@ -314,10 +333,40 @@ class DM(ProjectionEngine):
 
     CITATION = "P. Thibault et al., Ultramicroscopy 109 (2009) 338 (difference map)"
 
+    def engine_initialize(self) -> None:
+        """Start without frames, with the whole reflection."""
+        super().engine_initialize()
+        self._gainless, self._least = 0, np.inf
+
+    def engine_prepare(self) -> None:
+        """Pack new blocks; with more frames the search begins anew."""
+        known = len(self.blocks)
+        super().engine_prepare()
+        if known and len(self.blocks) > known:
+            self._gainless, self._least = 0, np.inf
+
+    def engine_state(self) -> dict[str, Any]:
+        """Give what the next reflections depend on."""
+        return {"gainless": self._gainless, "least": self._least}
+
+    def engine_restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with reflections of that length."""
+        self._gainless, self._least = int(state["gainless"]), float(state["least"])
+
     def coefficients(self) -> Coefficients:
         """Reflect about the overlap, project onto the measurement."""
         alpha = float(self.p.alpha)
+        if self.p.step_decay:
+            alpha /= 1.0 + self._gainless / float(self.p.step_decay)
         return Coefficients(-alpha, 1.0, 1.0 + alpha)
+
+    def weigh(self, errors: Errors) -> None:
+        """Count an iteration after which exit waves moved no less than ever before."""
+        moved = np.array([errors[:, 2].sum()])
+        add_up(moved)
+        if self.curiter >= self.p.probe_update_start:
+            self._gainless += bool(moved[0] > GAIN * self._least)
+            self._least = min(self._least, float(moved[0]))
 
 
 @register()
