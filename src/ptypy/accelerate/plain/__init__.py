@@ -21,17 +21,22 @@ interpreter lock; no array holds more than a frame of waves but those that are g
 from __future__ import annotations
 
 from ptypy.accelerate.plain._forward import plain_forward
+from ptypy.accelerate.plain._likelihood import likelihood_gradient, line_coefficients
 from ptypy.accelerate.plain._model import model_error
 from ptypy.accelerate.plain._project import initial_waves, project
 from ptypy.accelerate.plain._sight import Sight
 from ptypy.accelerate.plain._sums import object_sums, probe_sums
+from ptypy.accelerate.plain._sweep import sweep
 
 __all__ = [
     "Sight",
     "initial_waves",
+    "likelihood_gradient",
+    "line_coefficients",
     "model_error",
     "object_sums",
     "plain_forward",
     "probe_sums",
     "project",
+    "sweep",
 ]

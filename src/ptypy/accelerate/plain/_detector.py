@@ -10,7 +10,7 @@ from ptypy.accelerate.plain._sight import Complex, Real, Scene, Sight, Wave
 from ptypy.accelerate.plain._views import reals
 from ptypy.errors import DataError
 
-__all__ = ["Detector", "empty_waves", "find_lack", "multiply", "thin_out"]
+__all__ = ["Detector", "correlate", "empty_waves", "find_lack", "multiply", "thin_out"]
 
 
 def empty_waves(sights: Sequence[Sight]) -> list[Complex]:
@@ -90,9 +90,9 @@ class Detector:
         """
         sights = self._scene.sights
         self._fields = [carry(s.forward, w) for s, w in zip(sights, waves, strict=True)]
-        intensity = thin_out(_sum_squares(self._fields[0]), self.shape)
+        intensity = thin_out(_sum_products(self._fields[0], self._fields[0]), self.shape)
         for field in self._fields[1:]:
-            intensity += thin_out(_sum_squares(field), self.shape)
+            intensity += thin_out(_sum_products(field, field), self.shape)
         return intensity
 
     def multiply(self, factors: Real) -> None:
@@ -113,12 +113,23 @@ class Detector:
         return [carry(s.adjoint, f) for s, f in zip(sights, self._fields, strict=True)]
 
 
-def _sum_squares(field: Complex) -> Real:
-    """Give real and imaginary parts squared, summed over modes: (M, L, H, W) to (H, 2 W)."""
-    pairs = reals(field)
-    sums: Real = np.square(pairs[0, 0])
-    for mode in list(np.ndindex(*field.shape[:2]))[1:]:
-        sums += np.square(pairs[mode])
+def correlate(a: Detector, b: Detector) -> Real:
+    """Give the sum over sights and modes of Re(conj(f) g) of the waves in two detectors, (h, w)."""
+    pairs = list(zip(a.fields, b.fields, strict=True))
+    total = thin_out(_sum_products(*pairs[0]), a.shape)
+    for first, second in pairs[1:]:
+        total += thin_out(_sum_products(first, second), a.shape)
+    return total
+
+
+def _sum_products(first: Complex, second: Complex) -> Real:
+    """Give products of real and of imaginary parts, summed over modes: (M, L, H, W) to (H, 2 W)."""
+    one, two = (
+        reals(field).reshape(-1, field.shape[-2], 2 * field.shape[-1]) for field in (first, second)
+    )
+    sums: Real = one[0] * two[0]
+    for k in range(1, len(one)):
+        sums += one[k] * two[k]
     return sums
 
 
