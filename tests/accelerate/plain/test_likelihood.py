@@ -211,6 +211,18 @@ def test_single_precision_stays_single(make_case, as_sight, noise):
     assert cost[0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_many_photons_where_the_model_is_dark_cost_a_finite_amount(make_case, as_sight, noise):
+    # In single precision 1e7 + 1e-3 is 1e7: the ratio of u and v must not become 0.
+    case = make_case((12, 10))
+    case.obj[:] = 0
+    sight, counts = as_sight(case), np.full((6, 12, 10), 1e7, np.float32)
+    slopes = np.zeros_like(sight.probe), np.zeros_like(sight.obj)
+    cost = plain.likelihood_gradient(
+        [sight], counts, [slopes[0]], [slopes[1]], noise=noise, floor=1e-3
+    )
+    np.testing.assert_allclose(cost, 120 * NOISES[noise](1e-3, 1e7 + 1e-3), rtol=1e-5)
+
+
 def test_what_cannot_be_is_refused(make_scan):
     scan = make_scan()
     with pytest.raises(DataError, match=r"'laplace'.*gaussian, poisson, euclid"):

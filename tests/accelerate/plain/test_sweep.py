@@ -135,6 +135,26 @@ def test_an_object_that_two_colours_share_is_moved_by_both(make_scan, far):
     assert far(first.obj - before, sum(moves)) < TIGHT
 
 
+def test_the_brightest_place_is_that_of_an_object_moved_by_both(make_scan, far):
+    scan = make_scan(modes=(1, 1))
+    first, second = scan.sights
+    scan.sights[1] = plain.Sight(
+        second.probe, first.obj[:], second.corners, None, second.forward, second.adjoint
+    )
+    after = scan.changed
+    # Kept up to date along the way, or found anew: one frame at a time.
+    options = STEPS | {"object_norm_is_global": True}
+    plain.sweep(scan.sights, scan.amplitude, ORDER, **options)
+    shared = after.sights[0].obj
+    sights = [
+        plain.Sight(s.probe, shared, s.corners, None, s.forward, s.adjoint) for s in after.sights
+    ]
+    for j in ORDER:
+        plain.sweep(sights, scan.amplitude, np.array([j]), **options)
+    assert far(scan.sights[1].obj, shared) < TIGHT
+    assert far(scan.sights[1].probe, sights[1].probe) < TIGHT
+
+
 def test_a_probe_for_each_frame_changes_where_a_frame_was_visited(make_scan):
     scan = make_scan(own_probes=True)
     after = scan.changed

@@ -222,6 +222,17 @@ def test_a_dark_model_and_frames_without_trust_leave_numbers(make_scan):
     assert np.isfinite(plain.model_error(scan.sights, scan.amplitude)).all()
 
 
+def test_a_process_without_frames_of_its_own_has_nothing_to_say(make_scan):
+    scan = make_scan(frames=2)
+    sights = [changed(s, corners=s.corners[:0]) for s in scan.sights]
+    waves, amplitude = [w[:0] for w in scan.waves], scan.amplitude[:0]
+    assert plain.model_error(sights, amplitude).shape == (0, 3)
+    assert plain.project(sights, waves, amplitude, coefficients=(0, 1, 0)).shape == (0, 3)
+    sums = np.zeros_like(sights[0].obj), np.zeros(sights[0].obj.shape[1:])
+    plain.object_sums(sights[0], waves[0], *sums)
+    assert not sums[1].any()
+
+
 def changed(sight, **fields):
     names = ("probe", "obj", "corners", "shifts", "forward", "adjoint")
     return plain.Sight(**{name: getattr(sight, name) for name in names} | fields)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptypy.accelerate.plain._sight import Complex, Real, Scene, Sight, Wave
+from ptypy.accelerate.plain._sight import Complex, Real, Scene, Sight, Wave, real_type
 from ptypy.accelerate.plain._views import reals
 from ptypy.errors import DataError
 
@@ -68,7 +68,7 @@ class Detector:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._fields: list[Complex] = []
-        kind = scene.measured.dtype
+        kind = real_type(scene.dtype)
         # Real and imaginary parts side by side, as they lie in a wave.
         shapes = [(s.shape[0], 2 * s.shape[1]) for s in scene.sights]
         self._factors = [np.empty(shape, kind) for shape in shapes]
@@ -76,7 +76,7 @@ class Detector:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of a measured frame [px]."""
-        return self._scene.measured.shape[1], self._scene.measured.shape[2]
+        return self._scene.detector
 
     @property
     def fields(self) -> list[Complex]:

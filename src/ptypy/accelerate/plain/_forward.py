@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from ptypy.accelerate.plain._sight import Complex, Wave, real_type
+from ptypy.accelerate.plain._views import reals
 from ptypy.errors import DataError
 
 __all__ = ["plain_forward"]
@@ -81,8 +82,8 @@ def _even_far_field(shape: tuple[int, int], dtype: np.dtype[Any]) -> tuple[Wave,
 
     def turn(wave: Complex) -> Complex:
         whole = np.ascontiguousarray(wave)
-        reals = whole.view(pairs.dtype)
-        reals *= pairs
+        parts = reals(whole)
+        parts *= pairs
         return whole
 
     def forward(wave: Complex) -> Complex:

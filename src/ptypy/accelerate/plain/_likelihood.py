@@ -91,7 +91,7 @@ def likelihood_gradient(
     def work(part: int, first: int, last: int) -> None:
         gradient = gradients[part] = _Gradients(scene, grad_probes, first, last)
         for j in range(first, last):
-            intensity, measured = gradient.arrive(j), scene.measured[j]
+            intensity, measured = gradient.arrive(j), scene.measured_at(j)
             if update_scale:
                 factors[j] = model.find_scale(intensity, measured, float(factors[j]))
             s = float(factors[j])
@@ -119,7 +119,7 @@ class _Gradients:
         self._detector = Detector(scene)
         self._waves = empty_waves(scene.sights)
         self._views: list[Complex] = []
-        self._objects = [ObjectTotals(sight, first, last) for sight in scene.sights]
+        self._objects = [ObjectTotals(s, first, last, s.obj) for s in scene.sights]
         self._probes = [
             grad if own else np.zeros_like(sight.probe)
             for sight, grad, own in zip(scene.sights, grad_probes, self._own, strict=True)
@@ -208,7 +208,7 @@ def line_coefficients(
         line = _Line(scene, step_probes, step_objs)
         for j in range(first, last):
             powers = line.expand(j, order)
-            rows[j] = model.expand(powers, scene.measured[j], float(factors[j]))
+            rows[j] = model.expand(powers, scene.measured_at(j), float(factors[j]))
 
     run_ranges(work, scene.frames, count_threads(threads, scene.frames))
     result: Real64 = rows.sum(axis=0)

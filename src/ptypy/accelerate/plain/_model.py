@@ -55,7 +55,7 @@ def model_error(
             j = int(chosen[k])
             for sight, wave in zip(scene.sights, waves, strict=True):
                 multiply(sight, take_view(sight, sight.obj, j), j, wave)
-            errors[k] = _compare(detector.arrive(waves), scene.measured[j])
+            errors[k] = _compare(detector.arrive(waves), scene.measured_at(j))
 
     run_ranges(work, len(chosen), count_threads(threads, len(chosen)))
     return errors

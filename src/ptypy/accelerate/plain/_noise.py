@@ -36,10 +36,12 @@ def _poisson(u: Real, v: Real, residual: Real) -> tuple[float, Real, Real]:
     """Do as `_gaussian` for photons.
 
     Near u = v the terms of phi nearly cancel: they are added in double precision, from the
-    difference and not from u.
+    difference and not from u. Where u is far below v the difference says nothing of u.
     """
     ratio = (residual / v).astype(float)
-    misfit = float((v * (ratio - np.log1p(ratio))).sum())
+    near = ratio > -0.5
+    logarithm = np.where(near, np.log1p(np.where(near, ratio, 0)), np.log(u / v, dtype=float))
+    misfit = float((v * (ratio - logarithm)).sum())
     return misfit, residual / u, v / (2 * np.square(u))
 
 

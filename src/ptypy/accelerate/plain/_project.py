@@ -153,7 +153,7 @@ class Mover:
         a, b, c = self._coefficients
         self._mix(waves, c)
         intensity = self._detector.arrive(self._mixed)
-        error, lack = find_lack(intensity, self._scene.measured[j], self._bound)
+        error, lack = find_lack(intensity, self._scene.measured_at(j), self._bound)
         lacking: list[Complex] = []
         if lack is not None:
             self._detector.multiply(b * lack)

@@ -103,7 +103,7 @@ class Scene:
             If shapes or types do not fit, or a frame reaches beyond the object.
         """
         check_sights(sights)
-        frames, dtype = len(sights[0].corners), sights[0].probe.dtype
+        frames = len(sights[0].corners)
         if not isinstance(measured, np.ndarray) or measured.dtype.kind != "f":
             raise DataError(f"{name} must be an array of real numbers (N, h, w)")
         if measured.ndim != 3 or len(measured) != frames:
@@ -113,7 +113,7 @@ class Scene:
             )
         for sight in sights:
             _find_factor(sight.shape, measured.shape[1:], name)
-        return cls(tuple(sights), measured.astype(real_type(dtype), copy=False))
+        return cls(tuple(sights), measured)
 
     @property
     def frames(self) -> int:
@@ -124,6 +124,16 @@ class Scene:
     def dtype(self) -> np.dtype[Any]:
         """Type of all waves."""
         return self.sights[0].probe.dtype
+
+    @property
+    def detector(self) -> tuple[int, int]:
+        """Height and width of a measured frame [px]."""
+        return self.measured.shape[1], self.measured.shape[2]
+
+    def measured_at(self, j: int) -> Real:
+        """Give measured frame ``j`` in the precision of the waves, (h, w)."""
+        frame: Real = self.measured[j].astype(real_type(self.dtype), copy=False)
+        return frame
 
 
 def real_type(dtype: Any) -> np.dtype[Any]:

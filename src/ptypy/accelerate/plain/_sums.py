@@ -14,7 +14,6 @@ from ptypy.accelerate.plain._views import (
     against_object,
     against_probe,
     find_power,
-    spread_power,
     take_view,
 )
 
@@ -66,26 +65,30 @@ def object_sums(
         check_array("obj", present, sight.obj.shape, dtype)
     frames = len(sight.corners)
     parts = count_threads(threads, frames)
-    totals: list[ObjectTotals | None] = [None] * parts
+    totals: list[tuple[ObjectTotals, ObjectTotals] | None] = [None] * parts
+    common = find_power(sight.probe) if sight.probe.ndim == 3 else None
 
     def work(part: int, first: int, last: int) -> None:
-        total = totals[part] = ObjectTotals(sight, first, last)
+        above = ObjectTotals(sight, first, last, numerator)
+        below = ObjectTotals(sight, first, last, denominator)
+        totals[part] = above, below
         patch = np.empty((sight.object_modes, *sight.shape), dtype)
         lacking = np.empty(sight.wave_shape if present is not None else 0, dtype)
         for j in range(first, last):
-            psi = waves[j]
+            psi, probe = waves[j], sight.probe_of(j)
             if present is not None:
                 multiply(sight, take_view(sight, present, j), j, lacking)
                 psi = np.subtract(psi, lacking, out=lacking)
-            against_probe(sight.probe_of(j), psi, patch)
-            total.give(j, patch)
+            against_probe(probe, psi, patch)
+            above.give(j, patch)
+            below.give(j, find_power(probe) if common is None else common)
 
     run_ranges(work, frames, parts)
+    weights = np.zeros_like(denominator)
     for total in totals:
         if total is not None:
-            total.add_to(numerator)
-    weights = np.zeros_like(denominator)
-    spread_power(sight, weights)
+            total[0].add_to(numerator)
+            total[1].add_to(weights)
     denominator += weights
     if present is not None:
         numerator += weights * present

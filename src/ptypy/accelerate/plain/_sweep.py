@@ -131,7 +131,7 @@ def sweep(
         for k, move in enumerate(moves):
             if exit_waves is not None:
                 np.subtract(exit_waves[k], mover.products[k], out=mover.moves[k])
-            peak = None if peaks is None else peaks.of(scene.sights[k])
+            peak = None if peaks is None else peaks.of(k)
             move.find(j, views[k], mover.moves[k], peak)
             if object_totals is not None or probe_totals is not None:
                 np.add(mover.products[k], mover.moves[k], out=mover.products[k])
@@ -249,18 +249,21 @@ class _Peaks:
 
     def __init__(self, sights: Sequence[Sight]) -> None:
         self._sights = sights
-        self._rows = {id(s.obj): find_power(s.obj).max(axis=1) for s in sights}
+        # Sights that see the same memory, by whatever views of it, share their rows.
+        self._keys = [(s.obj.ctypes.data, s.obj.shape, s.obj.strides) for s in sights]
+        squares = [find_power(sight.obj).max(axis=1) for sight in sights]
+        self._rows = dict(zip(self._keys, squares, strict=True))
 
-    def of(self, sight: Sight) -> float:
-        """Give that of a sight's object."""
-        return float(self._rows[id(sight.obj)].max())
+    def of(self, k: int) -> float:
+        """Give that of the object of sight ``k``."""
+        return float(self._rows[self._keys[k]].max())
 
     def renew(self, j: int) -> None:
         """Look again where frame ``j`` lies."""
-        for sight in self._sights:
+        for sight, key in zip(self._sights, self._keys, strict=True):
             top = int(sight.corners[j, 0])
             seen = slice(top, top + sight.shape[0] + 1)
-            self._rows[id(sight.obj)][seen] = find_power(sight.obj[:, seen]).max(axis=1)
+            self._rows[key][seen] = find_power(sight.obj[:, seen]).max(axis=1)
 
 
 def _check_writeable(sights: Sequence[Sight], update_probe: bool) -> None:

@@ -23,7 +23,6 @@ __all__ = [
     "find_power",
     "give_back",
     "reals",
-    "spread_power",
     "square",
     "take_view",
 ]
@@ -130,28 +129,22 @@ class ObjectTotals:
     sight : Sight
     first, last : int
         The thread's frames.
+    like : (..., Ho, Wo)
+        An array of the shape and type of what is added up.
     """
 
-    def __init__(self, sight: Sight, first: int, last: int) -> None:
+    def __init__(self, sight: Sight, first: int, last: int, like: npt.NDArray[Any]) -> None:
         rows = sight.corners[first:last, 0]
         self._sight = sight
         self._top = int(rows.min()) if len(rows) else 0
         reach = sight.shape[0] + (sight.shifts is not None)
         count = int(rows.max()) + reach - self._top if len(rows) else 0
-        modes, _, width = sight.obj.shape
-        self._memory = np.zeros((modes, count, width), sight.obj.dtype)
+        self._memory = np.zeros((*like.shape[:-2], count, like.shape[-1]), like.dtype)
 
-    def give(self, j: int, patch: Complex) -> None:
-        """Add (L, H, W) of frame ``j``."""
+    def give(self, j: int, patch: npt.NDArray[Any]) -> None:
+        """Add (..., H, W) of frame ``j``."""
         give_back(self._sight, self._memory, j, patch, self._top)
 
-    def add_to(self, target: Complex) -> None:
-        """Add all to an object (L, Ho, Wo)."""
-        target[:, self._top : self._top + self._memory.shape[1]] += self._memory
-
-
-def spread_power(sight: Sight, target: Real) -> None:
-    """Add sum_m |P_m|^2 of every frame where it lies in the object (Ho, Wo)."""
-    common = find_power(sight.probe) if sight.probe.ndim == 3 else None
-    for j in range(len(sight.corners)):
-        give_back(sight, target, j, find_power(sight.probe[j]) if common is None else common)
+    def add_to(self, target: npt.NDArray[Any]) -> None:
+        """Add all to an array (..., Ho, Wo)."""
+        target[..., self._top : self._top + self._memory.shape[-2], :] += self._memory
