@@ -275,7 +275,7 @@ class Geo:
         if p.origin != "fftshift":
             faults.append(f"origin {p.origin!r}: only 'fftshift', that is shape // 2, is known")
         faults += _transform_faults(p)
-        if not faults and (p.tied or None in sizes.values()):
+        if not faults and (p.tied or any(size is None for size in sizes.values())):
             product = lam * distance / shape if p.propagation == "farfield" else None
             _tie(sizes, product, faults)
         if faults:
