@@ -70,7 +70,7 @@ def test_the_examples_transmit_no_more_than_arrives(name):
     ("pars", "says"),
     [
         ("rose", "is unknown"),
-        ("stxm", "not supported yet"),
+        ("stxm", "needs the coordinates of a scan"),
         ({"model": np.ones((3, 3)), "process": {"formula": "Au"}}, "ref_index"),
         ({"model": np.ones((3, 3)), "process": {"zoom": 0.0}}, "larger than zero"),
         (np.ones(3), "no picture"),

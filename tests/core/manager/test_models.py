@@ -103,18 +103,26 @@ def test_the_one_energy_may_be_relative_to_that_of_the_scan(load):
 @pytest.mark.parametrize(
     ("pars", "path"),
     [
-        ({"propagation": "nearfield"}, "scans.s.propagation"),
-        ({"resample": 2}, "scans.s.resample"),
-        ({"resolution": 1e-8}, "scans.s.resolution"),
-        ({"coherence": {"num_object_modes": 2}}, "scans.s.coherence.num_object_modes"),
-        ({"coherence": {"num_probe_modes": 0}}, "scans.s.coherence.num_probe_modes"),
-        ({"coherence": {"energies": [1.0, 1.1]}}, "scans.s.coherence.energies"),
+        ({"resample": 0}, "resample"),
+        ({"resolution": -1e-8}, "resolution"),
+        ({"coherence": {"num_probe_modes": 0}}, "coherence.num_probe_modes"),
+        ({"coherence": {"num_object_modes": 2}}, "sample.diversity"),
+        (
+            {"coherence": {"num_probe_modes": 2}, "illumination": {"diversity": None}},
+            "illumination.diversity",
+        ),
+        ({"coherence": {"energies": [1.0, 0.0]}}, "coherence.energies"),
+        ({"coherence": {"energies": [1.0, 1.1], "spectrum": [1, 2, 3]}}, "coherence.spectrum"),
+        (
+            {"coherence": {"energies": [1.0, 1.1], "probe_dispersion": "linear"}},
+            "coherence.probe_dispersion",
+        ),
     ],
 )
-def test_what_is_not_there_yet_is_refused_before_data_is_loaded(load, pars, path):
+def test_what_cannot_be_modelled_is_refused_before_data_is_loaded(load, pars, path):
     with pytest.raises(ParameterError) as error:
         load(name="Full", **pars)
-    assert [fault.path for fault in error.value.faults] == [path]
+    assert [fault.path for fault in error.value.faults] == [f"scans.s.{path}"]
 
 
 def test_a_model_that_does_not_exist_is_named_with_those_that_do(load):
@@ -170,7 +178,7 @@ def test_the_parameters_of_a_loader_are_a_copy_of_the_users(load):
 
 def test_the_faults_of_all_scans_are_reported_at_once(start_run):
     with pytest.raises(ParameterError) as error:
-        start_run({"a": {"name": "Ful"}, "b": {"name": "Full", "resample": 3}})
+        start_run({"a": {"name": "Ful"}, "b": {"name": "Full", "resample": 0}})
     assert {fault.path for fault in error.value.faults} >= {"scans.a.name", "scans.b.resample"}
 
 

@@ -35,8 +35,21 @@ class Addresses:
     objects: list[View] = field(init=False, default_factory=list)
     """One `View` a row, from the moment on that somebody asked for them; empty before."""
 
+    twins: list[Addresses] = field(init=False, default_factory=list)
+    """The same windows on further layers: they share every array but `layer`."""
+
     def __post_init__(self) -> None:
         self.active = np.ones(len(self.corner), bool)
+
+    def on_layer(self, layer: int) -> Addresses:
+        """Give the same windows on another layer, to move wherever these do."""
+        for twin in (self, *self.twins):
+            if (twin.layer == layer).all():
+                return twin
+        twin = Addresses(self.shape, self.coord, self.corner, np.full_like(self.layer, layer))
+        twin.active = self.active
+        self.twins.append(twin)
+        return twin
 
     def __len__(self) -> int:
         return len(self.corner)

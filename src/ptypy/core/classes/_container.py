@@ -66,7 +66,7 @@ class Container:
     def views(self) -> dict[str, View]:
         """The views by ID; those that nobody asked for before are made now."""
         for storage in self.storages.values():
-            for table in storage.addresses:
+            for table in storage.tables:
                 self.objects_of(storage, table)
         return self._views
 

@@ -24,7 +24,9 @@ class POD:
     """One probe mode meeting one window of the object: the unit of ptychography.
 
     Everything it shows is read from, and written to, the storages of its views. Frames with
-    several modes have as many pods, which share the views of data and mask.
+    several modes of probe or object, or several wavelengths, have a pod for each combination;
+    they share the views of data and mask, and the detector sees the sum of their intensities,
+    ``downsample(abs(fw(exit)) ** 2)``.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ class POD:
         Without a view for the exit wave the pod keeps one of its own.
     geometry : Geo, optional
         Setup whose propagator `fw` and `bw` use.
+    resample : int
+        Edge of a pixel of the data in pixels of the wave.
     """
 
     __slots__ = (
@@ -55,6 +59,7 @@ class POD:
         "owner",
         "pr_view",
         "probe_weight",
+        "resample",
     )
 
     def __init__(
@@ -64,6 +69,8 @@ class POD:
         ID: str | None = None,
         views: Mapping[str, View | None] | None = None,
         geometry: Geo | None = None,
+        *,
+        resample: int = 1,
     ) -> None:
         siblings = getattr(ptycho, "known_pods", None)
         if ID is None:
@@ -74,6 +81,7 @@ class POD:
         self.model = model
         self.ID = ID
         self.geometry = geometry
+        self.resample = resample
         self.V = {name: view for name, view in (views or {}).items() if view is not None}
         self.pr_view = self.V.get("probe")
         self.ob_view = self.V.get("obj")
@@ -161,15 +169,44 @@ class POD:
         """Propagate a wave from the detector to the sample."""
         return np.asarray(self._setup().propagator.bw(x))
 
-    @staticmethod
-    def upsample(x: Array) -> Array:
-        """Give the data as they are: detector and wave have the same pixels."""
-        return x
+    def upsample(self, x: Array) -> Array:
+        """Repeat each pixel of the data for all pixels of the wave that lie in it.
 
-    @staticmethod
-    def downsample(x: Array) -> Array:
-        """Give the intensity as it is: detector and wave have the same pixels."""
-        return x
+        Made for factors: a wave times ``upsample(sqrt(diff / downsample(intensity)))`` has the
+        intensity of the data.
+
+        Parameters
+        ----------
+        x : (..., H, W)
+
+        Returns
+        -------
+        (..., H * resample, W * resample)
+        """
+        if self.resample == 1:
+            return x
+        return np.repeat(np.repeat(x, self.resample, axis=-2), self.resample, axis=-1)
+
+    def downsample(self, x: Array) -> Array:
+        """Sum the intensities of all pixels of the wave that lie in a pixel of the data.
+
+        Parameters
+        ----------
+        x : (..., H * resample, W * resample)
+
+        Returns
+        -------
+        (..., H, W)
+        """
+        edge = self.resample
+        if edge == 1:
+            return x
+        *stack, height, width = x.shape
+        blocks = x.reshape(*stack, height // edge, edge, width // edge, edge)
+        return np.asarray(blocks.sum(axis=(-3, -1)))
+
+    up = upsample
+    down = downsample
 
     def _view(self, name: str) -> View:
         try:

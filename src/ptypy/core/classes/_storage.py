@@ -198,13 +198,18 @@ class Storage:
     @property
     def views(self) -> list[View]:
         """The windows as objects, made now if they were not before."""
-        tables = [self.owner.objects_of(self, table) for table in self.addresses]
+        tables = [self.owner.objects_of(self, table) for table in self.tables]
         return [view for objects in tables for view in objects]
+
+    @property
+    def tables(self) -> list[Addresses]:
+        """All addresses, those on further layers of the same windows among them."""
+        return [table for own in self.addresses for table in (own, *own.twins)]
 
     @property
     def num_views(self) -> int:
         """How many windows there are; makes no object of any."""
-        return sum(len(table) for table in self.addresses)
+        return sum(len(table) for table in self.tables)
 
     def update_views(self) -> None:
         """Find the corners of all windows anew from their coordinates."""
@@ -215,7 +220,7 @@ class Storage:
         """Count by how many active windows each pixel is seen, shape of `data`."""
         layers, height, width = self.data.shape
         steps = np.zeros((layers, height + 1, width + 1), np.int64)
-        for table in self.addresses:
+        for table in self.tables:
             layer = table.layer[table.active]
             low = table.corner[table.active]
             high = low + np.array(table.shape)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.geometry._propagators import FarField, NearField
+from ptypy.core.geometry._propagators import FarField, NearField, Propagator
+from ptypy.core.geometry._rescaled import Dimmed, RescaledFarField
 from ptypy.errors import GeometryError
 from ptypy.utils.parameters import Param
 from ptypy.utils.text_utils import did_you_mean
@@ -47,7 +48,10 @@ class Geo:
         ``center`` [px], (y, x) where the optical axis meets the detector, or
         ``'fftshift'`` for ``shape // 2``, ``'geometric'`` for ``shape / 2 - 0.5``;
         ``propagation``, ``'farfield'`` or ``'nearfield'``;
-        ``ffttype``, accepted and unused: every transform is `scipy.fft`.
+        ``ffttype``, a word (all mean `scipy.fft`) or a pair of functions, a Fourier transform
+        over the last two axes and its inverse, scaled as those of `numpy.fft`;
+        ``tied``, False for a far field whose ``psize`` and ``resolution`` are both given and do
+        not follow from one another; ``transmitted``, the part of the power that arrives.
 
     Raises
     ------
@@ -73,6 +77,8 @@ class Geo:
         misfit=0.0,
         center="fftshift",
         origin="fftshift",
+        tied=True,
+        transmitted=1.0,
     )
 
     def __init__(
@@ -84,7 +90,7 @@ class Geo:
     ) -> None:
         self.owner = owner
         self.ID = ID
-        self._propagator: FarField | NearField | None = None
+        self._propagator: Propagator | None = None
         given = {**(pars or {}), **kwargs}
         given = {k: v for k, v in given.items() if v is not None and k not in _NOT_GEOMETRY}
         self.p = Param(self.DEFAULT)
@@ -178,28 +184,30 @@ class Geo:
 
         Only then may compiled transforms stand in for `propagator`.
         """
-        return self.is_farfield
+        own = isinstance(self.p.ffttype, str) and self.p.transmitted == 1
+        return bool(self.is_farfield and self.p.tied and own)
 
     # ------------------------------------------------------------ propagation
 
     @property
-    def propagator(self) -> FarField | NearField:
+    def propagator(self) -> Propagator:
         """Moves waves between sample and detector: `propagator.fw`, `propagator.bw`."""
         if self._propagator is None:
-            height, width = (int(n) for n in self.p.shape)
-            shape, lam, distance = (height, width), self.lam, self.distance
-            if self.is_farfield:
-                self._propagator = FarField(
-                    shape,
-                    lam,
-                    distance,
-                    psize=self.psize,
-                    resolution=self.resolution,
-                    center=self.center,
-                )
-            else:
-                self._propagator = NearField(shape, lam, distance, self.resolution)
+            way = self._make_propagator()
+            power = float(self.p.transmitted)
+            self._propagator = way if power == 1 else Dimmed(way, power)
         return self._propagator
+
+    def _make_propagator(self) -> Propagator:
+        height, width = (int(n) for n in self.p.shape)
+        shape, lam, distance = (height, width), self.lam, self.distance
+        own = None if isinstance(self.p.ffttype, str) else self.p.ffttype
+        if not self.is_farfield:
+            return NearField(shape, lam, distance, self.resolution, own)
+        pixels = {"psize": self.psize, "resolution": self.resolution, "center": self.center}
+        if not self.p.tied:
+            return RescaledFarField(shape, lam, distance, **pixels)
+        return FarField(shape, lam, distance, **pixels, transforms=own)
 
     @property
     def pre_phase(self) -> npt.NDArray[np.complex64]:
@@ -242,7 +250,8 @@ class Geo:
         before, stays = Param(self.p), self._psize_stays
         self._psize_stays = "psize" in values or ("resolution" not in values and stays)
         self.p.update(values)
-        self.p["resolution" if self._psize_stays else "psize"] = None
+        if self.p.tied:
+            self.p["resolution" if self._psize_stays else "psize"] = None
         try:
             self._settle([])
         except GeometryError:
@@ -265,7 +274,8 @@ class Geo:
         center = _center(p.center, shape, faults)
         if p.origin != "fftshift":
             faults.append(f"origin {p.origin!r}: only 'fftshift', that is shape // 2, is known")
-        if not faults:
+        faults += _transform_faults(p)
+        if not faults and (p.tied or any(size is None for size in sizes.values())):
             product = lam * distance / shape if p.propagation == "farfield" else None
             _tie(sizes, product, faults)
         if faults:
@@ -277,6 +287,20 @@ class Geo:
 
 def _unknown_key(key: str) -> str:
     return f"{key} is unknown{did_you_mean(key, Geo.DEFAULT)}"
+
+
+def _transform_faults(p: Param) -> list[str]:
+    """Find what is wrong with the ways of transforming."""
+    faults = []
+    own = p.ffttype
+    pair = isinstance(own, tuple | list) and len(own) == 2 and all(callable(f) for f in own)
+    if not (isinstance(own, str) or pair):
+        faults.append(f"ffttype {own!r}: give a word, or two functions, (fft2, ifft2)")
+    if not p.tied and (pair or p.propagation != "farfield"):
+        faults.append("tied False: only far fields have pixels of any size, by their own transform")
+    if not 0 < p.transmitted <= 1:
+        faults.append(f"transmitted {p.transmitted}: must be above 0 and not above 1")
+    return faults
 
 
 def _positive(name: str, value: Any, unit: str, faults: list[str]) -> float:

@@ -1,30 +1,45 @@
 """How a wave behind the sample becomes the wave on the detector, and back.
 
 Both propagators are unitary: they conserve the sum of the squared modulus, and `bw`
-undoes `fw`. Constant phase factors are left out; no measurement sees them.
+undoes `fw`. Constant phase factors are left out; no measurement sees them. Others, which lose
+light, have the adjoint of `fw` as `bw`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FarField", "NearField", "Propagator"]
+__all__ = ["FarField", "Field", "NearField", "Propagator", "Transforms", "as_complex"]
 
 Field = npt.NDArray[np.complexfloating[Any, Any]]
+
+Transforms = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+"""A Fourier transform over the last two axes and its inverse, scaled as those of numpy.fft."""
 
 
 class Propagator(Protocol):
     """Moves a stack of waves between the sample and the detector."""
+
+    @property
+    def pre_phase(self) -> npt.NDArray[np.complex64]:
+        """The factor on the exit wave, shape (H, W)."""
+        ...
+
+    @property
+    def post_phase(self) -> npt.NDArray[np.complex64]:
+        """The factor on the wave on the detector, shape (H, W)."""
+        ...
 
     def fw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate from the sample to the detector; the last two axes are (y, x)."""
         ...
 
     def bw(self, field: npt.NDArray[Any]) -> Field:
-        """Propagate from the detector back to the sample; the inverse of `fw`."""
+        """Propagate from the detector back to the sample; the adjoint of `fw`."""
         ...
 
 
@@ -50,6 +65,8 @@ class FarField:
         Pixel size on the detector and at the sample [m].
     center : (2,) float64
         Where the optical axis meets the detector [px].
+    transforms : (callable, callable), optional
+        Fourier transform and its inverse to use, see `Transforms`; by default `scipy.fft`.
     """
 
     def __init__(
@@ -61,7 +78,9 @@ class FarField:
         psize: npt.NDArray[np.float64],
         resolution: npt.NDArray[np.float64],
         center: npt.NDArray[np.float64],
+        transforms: Transforms | None = None,
     ) -> None:
+        self._transforms = transforms
         half = np.array(shape) // 2
         curvature = np.pi / (lam * distance)
         cycles = 2 * np.pi * (center - half) / np.array(shape)
@@ -99,20 +118,16 @@ class FarField:
             Waves on the detector in the precision of the input, zero frequency at ``center``;
             the sum of the squared modulus is that of the input.
         """
-        from scipy import fft
-
-        wave = _as_complex(field)
+        wave = as_complex(field)
         wave = np.fft.ifftshift(wave * self._pre.astype(wave.dtype), axes=(-2, -1))
-        wave = fft.fft2(wave, norm="ortho", overwrite_x=True)
+        wave = _fourier(wave, self._transforms, inverse=False)
         return np.asarray(np.fft.fftshift(wave, axes=(-2, -1)) * self._post.astype(wave.dtype))
 
     def bw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate back to the sample: the inverse of `fw`, same shapes and precision."""
-        from scipy import fft
-
-        wave = _as_complex(field)
+        wave = as_complex(field)
         wave = np.fft.ifftshift(wave * self._post.conj().astype(wave.dtype), axes=(-2, -1))
-        wave = fft.ifft2(wave, norm="ortho", overwrite_x=True)
+        wave = _fourier(wave, self._transforms, inverse=True)
         wave = np.fft.fftshift(wave, axes=(-2, -1)) * self._pre.conj().astype(wave.dtype)
         return np.asarray(wave)
 
@@ -131,6 +146,8 @@ class NearField:
         Wavelength and (effective) distance [m].
     resolution : (2,) float64
         Pixel size of both planes [m].
+    transforms : (callable, callable), optional
+        Fourier transform and its inverse to use, see `Transforms`; by default `scipy.fft`.
     """
 
     def __init__(
@@ -139,7 +156,9 @@ class NearField:
         lam: float,
         distance: float,
         resolution: npt.NDArray[np.float64],
+        transforms: Transforms | None = None,
     ) -> None:
+        self._transforms = transforms
         squares = [
             (lam * np.fft.fftfreq(length, step)) ** 2
             for length, step in zip(shape, resolution, strict=True)
@@ -171,16 +190,24 @@ class NearField:
         """Propagate back to the sample: the inverse of `fw` for all that can travel."""
         return self._convolve(field, self._kernel.conj())
 
-    @staticmethod
-    def _convolve(field: npt.NDArray[Any], kernel: Field) -> Field:
-        from scipy import fft
-
-        wave = fft.fft2(_as_complex(field))
-        wave = wave * kernel.astype(wave.dtype)
-        return np.asarray(fft.ifft2(wave, overwrite_x=True))
+    def _convolve(self, field: npt.NDArray[Any], kernel: Field) -> Field:
+        wave = _fourier(as_complex(field).copy(), self._transforms, inverse=False)
+        return _fourier(wave * kernel.astype(wave.dtype), self._transforms, inverse=True)
 
 
-def _as_complex(field: npt.NDArray[Any]) -> Field:
+def as_complex(field: npt.NDArray[Any]) -> Field:
     """Give the field as complex numbers of its own precision."""
     array = np.asarray(field)
     return array.astype(np.result_type(array.dtype, np.complex64), copy=False)
+
+
+def _fourier(wave: Field, transforms: Transforms | None, *, inverse: bool) -> Field:
+    """Transform waves unitarily, in their precision; they may be overwritten."""
+    if transforms is None:
+        from scipy import fft
+
+        transform = fft.ifft2 if inverse else fft.fft2
+        return np.asarray(transform(wave, norm="ortho", overwrite_x=True))
+    scale = np.sqrt(wave.shape[-2] * wave.shape[-1])
+    own = np.asarray(transforms[inverse](wave))
+    return np.asarray(own * (scale if inverse else 1 / scale)).astype(wave.dtype, copy=False)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.illumination._noise import rough
 from ptypy.core.illumination._parameters import DEFAULT
 from ptypy.errors import ParameterError
+from ptypy.utils.modes import rough
 
 __all__ = ["aperture"]
 

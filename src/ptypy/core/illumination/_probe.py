@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from ptypy.core.geometry import Geo
 from ptypy.core.illumination._aperture import aperture
-from ptypy.core.illumination._modes import diversify
 from ptypy.core.illumination._parameters import DEFAULT
 from ptypy.core.illumination._way import opening_size, travel
 from ptypy.errors import FormatError, ParameterError
 from ptypy.utils.array_utils import crop_pad_symmetric_2d
+from ptypy.utils.modes import diversify
 from ptypy.utils.parameters import Param
 
 __all__ = ["init_storage", "probe_from"]

@@ -7,7 +7,14 @@ asked to.
 """
 
 from ptypy.core.manager._block import Block, Colour
-from ptypy.core.manager._full import BlockFull, Full
+from ptypy.core.manager._full import (
+    BlockFull,
+    BlockGradFull,
+    BlockOPRModel,
+    Full,
+    GradFull,
+    OPRModel,
+)
 from ptypy.core.manager._manager import ModelManager
 from ptypy.core.manager._scan_model import BlockScanModel, ScanModel
 from ptypy.core.manager._statistics import Statistics
@@ -16,11 +23,15 @@ from ptypy.core.manager._vanilla import BlockVanilla, Vanilla
 __all__ = [
     "Block",
     "BlockFull",
+    "BlockGradFull",
+    "BlockOPRModel",
     "BlockScanModel",
     "BlockVanilla",
     "Colour",
     "Full",
+    "GradFull",
     "ModelManager",
+    "OPRModel",
     "ScanModel",
     "Statistics",
     "Vanilla",

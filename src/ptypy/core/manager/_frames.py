@@ -12,7 +12,7 @@ from ptypy.core.manager._block import Frames
 if TYPE_CHECKING:
     from ptypy.core.classes import Container, Storage
 
-__all__ = ["FrameStore"]
+__all__ = ["FrameStore", "Growing"]
 
 Stack = npt.NDArray[Any]
 
@@ -42,7 +42,7 @@ class FrameStore:
         self._containers = diff, mask
         self._in_blocks = in_blocks
         self._psize = psize
-        self._growing: tuple[_Growing, _Growing] | None = None
+        self._growing: tuple[Growing, Growing] | None = None
         self._shared_mask: tuple[int, npt.NDArray[np.bool_]] | None = None
 
     def add(
@@ -64,7 +64,7 @@ class FrameStore:
             diff, masks = self._new(counts, layers)
             rows, mask_rows = slice(0, len(counts)), slice(0, len(layers))
             if not self._in_blocks:
-                self._growing = _Growing(diff), _Growing(masks)
+                self._growing = Growing(diff), Growing(masks)
                 self._shared_mask = (0, mask) if shared else None
         else:
             diff, masks = (growing.storage for growing in self._growing)
@@ -103,7 +103,7 @@ class FrameStore:
         return storage, masks
 
 
-class _Growing:
+class Growing:
     """A storage whose layers grow in number without being copied each time."""
 
     def __init__(self, storage: Storage) -> None:

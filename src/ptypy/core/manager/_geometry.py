@@ -21,6 +21,7 @@ def geometry_of(
     frame_shape: tuple[int, int] | None,
     label: str,
     *,
+    propagation: str,
     known: Geo | None,
     complete: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     owner: Any = None,
@@ -31,11 +32,13 @@ def geometry_of(
     ----------
     meta : mapping
         What the chunk says of itself: energy [keV], distance [m], psize [m], center [px],
-        shape [px].
+        shape [px], propagation.
     frame_shape : (int, int), optional
         Of the frames of the chunk, if this process holds any [px].
     label : str
         Of the scan.
+    propagation : str
+        What the scan's parameters say; frames that say ``'nearfield'`` count more.
     known : Geo, optional
         Setup of the chunks before.
     complete : callable
@@ -56,11 +59,12 @@ def geometry_of(
     numbers = {key: plain.get(key) for key in ("energy", "distance", "psize", "center", "shape")}
     if numbers["shape"] is None:
         numbers["shape"] = frame_shape
-    if plain.get("propagation") not in (None, "farfield"):
+    own = plain.get("propagation")
+    if own not in (None, "farfield", "nearfield"):
         raise GeometryError(
-            f"scan {label!r} says that its propagation is {plain['propagation']!r}: only "
-            "'farfield' can be reconstructed so far"
+            f"scan {label!r} says that its propagation is {own!r}: choose 'farfield' or 'nearfield'"
         )
+    numbers["propagation"] = "nearfield" if own == "nearfield" else propagation
     missing = [f"{key} [{unit}]" for key, unit in _NEEDED.items() if numbers[key] is None]
     if missing:
         raise GeometryError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ptypy.core.data import find_scan
 from ptypy.core.xy import from_pars, xy_desc
-from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.errors import DataError, Fault, GeometryError, ParameterError
 from ptypy.utils.parameters import Param
 from ptypy.utils.units import m2keV
 from ptypy.utils.verbose import logger
@@ -204,7 +204,7 @@ def _agree(one: Any, other: Any, rtol: float = 1e-9) -> bool:
 def naming_scan(label: str) -> Iterator[None]:
     """Let errors of a loader say which scan of the run they are about.
 
-    Faults get the path ``scans.<label>.data``, other faults of data begin with the scan.
+    Faults get the path ``scans.<label>.data``, other faults of data or setup begin with the scan.
     """
     try:
         yield
@@ -214,7 +214,7 @@ def naming_scan(label: str) -> Iterator[None]:
             raise ParameterError(f"{root}: {error}") from error
         faults = [fault._replace(path=f"{root}.{fault.path}") for fault in error.faults]
         raise ParameterError(faults) from error
-    except DataError as error:
+    except (DataError, GeometryError) as error:
         start = f"scan {label!r}: "
         if str(error).startswith(start):
             raise

@@ -8,6 +8,8 @@ from typing import Any
 from ptypy import defaults_tree
 from ptypy.core.classes import POD
 from ptypy.core.manager._block import Block
+from ptypy.core.manager._optics import sharing_faults
+from ptypy.core.manager._pods import pods_of
 from ptypy.core.manager._scan_model import ScanModel
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
@@ -49,6 +51,9 @@ class ModelManager:
                 if not error.faults:
                     raise
                 faults += error.faults
+        for scan in self.scans.values():
+            scan.siblings = self.scans
+            faults += [] if faults else sharing_faults(scan, self.scans)
         if faults:
             raise ParameterError(faults)
 
@@ -84,36 +89,24 @@ class ModelManager:
         return arrived or None
 
     def make_pods(self) -> dict[str, POD]:
-        """Make a `POD` for every frame and probe mode that has none yet.
+        """Make a `POD` for every wave of every frame that has none yet.
 
-        This costs microseconds for each, so engines do without; scripts may ask for
-        ``P.pods`` at any time.
+        A wave is that of an energy, an object mode and a probe mode, which change in this
+        order, the last of them fastest. This costs microseconds for each, so engines do without;
+        scripts may ask for ``P.pods`` at any time.
 
         Returns
         -------
         dict of POD
             Those of the run, by ID.
         """
-        run = self.ptycho
         for label, scan in self.scans.items():
             new = scan.blocks[self._with_pods.get(label, 0) :]
-            if not new or scan.probe is None or scan.probe_views is None:
-                continue
-            modes = run.probe.objects_of(scan.probe, scan.probe_views)
             # Noted before they are made: a pod that looks for its siblings comes back here.
             self._with_pods[label] = len(scan.blocks)
             for block in new:
-                frames = block.frames
-                columns = (
-                    run.obj.objects_of(block.obj, block.object_views),
-                    run.diff.objects_of(frames.diff, frames.diff_views),
-                    run.mask.objects_of(frames.mask, frames.mask_views),
-                )
-                for obj, diff, mask in zip(*columns, strict=True):
-                    for probe in modes:
-                        views = {"probe": probe, "obj": obj, "diff": diff, "mask": mask}
-                        POD(run, scan, None, views, block.geometry)
-        known: dict[str, POD] = run.known_pods
+                pods_of(self.ptycho, scan, block)
+        known: dict[str, POD] = self.ptycho.known_pods
         return known
 
 

@@ -81,7 +81,7 @@ def make_object(
     *,
     resolution: npt.NDArray[np.float64],
     shape: tuple[int, int],
-    draw: Callable[[tuple[int, int]], npt.NDArray[np.complex64]],
+    draw: Callable[[tuple[int, int], npt.NDArray[np.float64]], npt.NDArray[np.complex64]],
     fill: complex,
 ) -> Storage:
     """Make an object that has room for frames at all positions.
@@ -99,7 +99,8 @@ def make_object(
     shape : (int, int)
         Of a frame [px].
     draw : callable
-        Gives the object of a shape.
+        Gives the object, (H, W) or (modes, H, W), of a shape, whose pixel at coordinate zero is
+        the second argument.
     fill : number
         What is there where the object grows later.
 
@@ -117,7 +118,8 @@ def make_object(
     _check_span(positions, storage)
     low, high = low - MARGIN, high + MARGIN
     height, width = (int(n) for n in high - low)
-    storage.data = draw((height, width))[None].astype(storage.dtype)
+    drawn = np.asarray(draw((height, width), offset - low), storage.dtype)
+    storage.data = np.array(drawn.reshape(-1, height, width))
     storage.center = offset - low
     return storage
 

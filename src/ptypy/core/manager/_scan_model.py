@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ptypy import defaults_tree
 from ptypy.core.data import EOS, Chunk
-from ptypy.core.manager._block import Block, Colour, Frames
+from ptypy.core.manager._arrival import Kept, take_frames
+from ptypy.core.manager._block import Block
 from ptypy.core.manager._frames import FrameStore
 from ptypy.core.manager._geometry import geometry_of
-from ptypy.core.manager._loader import DataParameters, make_ptyscan, naming_scan
-from ptypy.core.manager._placement import check_positions, local_rows, make_object, make_room
-from ptypy.core.manager._statistics import Statistics, photons_of, summarize
-from ptypy.errors import DataError, Fault, ParameterError
+from ptypy.core.manager._loader import make_ptyscan, naming_scan
+from ptypy.core.manager._optics import Optics, no_photons
+from ptypy.core.manager._parameters import ModelParameters
+from ptypy.core.manager._placement import check_positions, local_rows
+from ptypy.core.manager._setups import Light, Margins, wave_setups
+from ptypy.core.manager._statistics import Statistics, summarize
+from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
-    from ptypy.core.classes import Addresses, Storage
+    from ptypy.core.classes import Storage
     from ptypy.core.data import PtyScan
     from ptypy.core.geometry import Geo
+    from ptypy.core.sample import Region
     from ptypy.utils.parameters import Param
 
 __all__ = ["BlockScanModel", "ScanModel"]
@@ -31,20 +36,8 @@ __all__ = ["BlockScanModel", "ScanModel"]
 Positions = npt.NDArray[np.float64]
 
 
-class _Kept(NamedTuple):
-    """A chunk whose frames are where they will stay."""
-
-    frames: Frames
-    photons: npt.NDArray[np.float64]
-    indices: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    positions: Positions
-    everyones_positions: Positions
-    weights: npt.NDArray[np.float32] | None
-
-
 @defaults_tree.parse_doc("scan.ScanModel")
-class ScanModel(DataParameters):
+class ScanModel(ModelParameters):
     """One scan: its frames, the probe that took them, the object that they show.
 
     A frame at position (y, x) [m] sees the object around that coordinate: the probe's
@@ -70,10 +63,14 @@ class ScanModel(DataParameters):
         Prepares the frames.
     blocks : list of Block
         All that has arrived, in order.
-    geometry : Geo or None
-        Setup; None before the first chunk.
-    probe, obj : Storage or None
-        None before the first chunk.
+    setups : tuple of Geo
+        Setup of the waves of each energy; empty before the first chunk.
+    optics : Optics
+        The probes and objects that belong to this scan.
+    probe_owner, object_owner : ScanModel
+        The scan itself, or the one whose probe or object it uses.
+    region : Region or None
+        Where the object that is being drawn lies, see `draw_object`.
     statistics : Statistics or None
         Photons of all frames; None before the first chunk.
 
@@ -81,40 +78,6 @@ class ScanModel(DataParameters):
     ------
     ParameterError
         If parameters ask for what is not there, or name no scan class.
-
-    Defaults:
-
-    [tags]
-    type = list
-    default = ['dummy']
-    help = Words that describe the scan; they have no effect
-
-    [propagation]
-    type = str
-    default = farfield
-    choices = ['farfield', 'nearfield']
-    help = How waves get from the sample to the detector; ``nearfield`` is not supported yet
-
-    [ffttype]
-    type = str
-    default = scipy
-    choices = ['numpy', 'scipy', 'fftw']
-    help = Kept for scripts of PtyPy 0.9; without effect
-
-    [illumination]
-    type = Param, str
-    default =
-    help = What the probe is like in the beginning
-
-    [sample]
-    type = Param, str
-    default =
-    help = What the object is like in the beginning
-
-    [resample]
-    type = int, None
-    default = 1
-    help = Detector pixels of the model for each pixel of the data; only 1 is supported yet
     """
 
     DEFAULT: ClassVar[Param]
@@ -124,6 +87,9 @@ class ScanModel(DataParameters):
 
     suffix: ClassVar[str] = ""
     """What the IDs of probe and object have behind ``S<label>``."""
+
+    has_probe_per_frame: ClassVar[bool] = False
+    """Every frame meets layers of the probe that are its own."""
 
     def __init__(self, ptycho: Any, pars: Mapping[str, Any], label: str) -> None:
         self.ptycho = ptycho
@@ -137,19 +103,62 @@ class ScanModel(DataParameters):
             )
         self.ptyscan: PtyScan = make_ptyscan(self.p, label)
         self.blocks: list[Block] = []
-        self.geometry: Geo | None = None
-        self.probe: Storage | None = None
-        self.obj: Storage | None = None
+        self.optics = Optics(self)
+        self.probe_owner = self.object_owner = self
+        self.siblings: Mapping[str, ScanModel] = {label: self}
+        self.setups: tuple[Geo, ...] = ()
+        self.region: Region | None = None
         self.statistics: Statistics | None = None
-        self.probe_views: Addresses | None = None
+        self._detector: Geo | None = None
+        self._margins = Margins()
         self._store: FrameStore | None = None
         self._photons: list[npt.NDArray[np.float64]] = []
+        self._positions: list[Positions] = []
         self._has_ended = False
 
     @property
     def ID(self) -> str:
-        """Name of the storages of probe and object."""
-        return f"S{self.label}{self.suffix}"
+        """Name of the storages of probe and object, those of the first energy."""
+        return self.name_storage(0)
+
+    def name_storage(self, number: int) -> str:
+        """Name the storages of probe and object of one of the energies."""
+        return f"S{self.label}{f'G{number:02d}' if number else self.suffix}"
+
+    @property
+    def geometry(self) -> Geo | None:
+        """Setup of the waves of the first energy; None before the first chunk."""
+        return self.setups[0] if self.setups else None
+
+    @property
+    def probe(self) -> Storage | None:
+        """Probe of the first energy; None before there is one."""
+        return next(iter(self.probe_owner.optics.probes), None)
+
+    @property
+    def obj(self) -> Storage | None:
+        """Object of the first energy; None before there is one."""
+        return next(iter(self.object_owner.optics.objects), None)
+
+    @property
+    def light(self) -> Light:
+        """Wavelengths of the light; one unless the model knows better."""
+        return Light()
+
+    @property
+    def resolution(self) -> float | None:
+        """Size of an object pixel that is asked for [m]; None for that of the setup."""
+        return None
+
+    def count_modes(self, part: str) -> int:
+        """Say how many modes the ``'probe'`` or the ``'object'`` begins with."""
+        del part
+        return 1
+
+    def shares_with(self, part: str) -> str | None:
+        """Give the label of the scan whose ``'probe'`` or ``'object'`` this one takes."""
+        label = (self.p.sharing or {}).get(f"{part}_share_with")
+        return None if label is None else str(label)
 
     @property
     def fill(self) -> complex:
@@ -170,30 +179,23 @@ class ScanModel(DataParameters):
     # ------------------------------------------------------------ hooks
 
     def list_unsupported(self) -> list[Fault]:
-        """List the parameters that ask for something that is not there yet.
+        """List the parameters that ask for something that is not there.
 
         Paths are those within the scan.
         """
-        faults = []
-        if self.p.propagation != "farfield":
-            faults.append(
-                Fault(
-                    "propagation", repr(self.p.propagation), "is not supported yet; `farfield` is"
-                )
-            )
-        if self.p.resample not in {None, 1}:
-            faults.append(Fault("resample", repr(self.p.resample), "is not supported yet; 1 is"))
-        return faults
+        if self.p.resample is not None and self.p.resample < 1:
+            return [Fault("resample", repr(self.p.resample), "should be at least 1")]
+        return []
 
     def draw_probe(self, geometry: Geo, photons: float) -> npt.NDArray[np.complex64]:
         """Give the probe to begin with. Override me.
 
-        Called once, when the first frames have arrived, on every process.
+        Called once for each energy, when the first frames have arrived, on every process.
 
         Parameters
         ----------
         geometry : Geo
-            Setup of the scan.
+            Setup of the waves.
         photons : float
             Photons in the brightest frame.
 
@@ -209,23 +211,24 @@ class ScanModel(DataParameters):
     def draw_object(self, shape: tuple[int, int], geometry: Geo) -> npt.NDArray[np.complex64]:
         """Give the object to begin with. Override me.
 
-        Called once, when the first frames have arrived, on every process.
+        Called once for each energy, when the first frames have arrived, on every process, and,
+        if it has several modes, whenever it grows. `region` says where it lies meanwhile.
 
         Parameters
         ----------
         shape : (int, int)
             Of the scanned region and a small margin [px].
         geometry : Geo
-            Setup of the scan.
+            Setup of the waves.
 
         Returns
         -------
-        (H, W) complex64
+        (H, W) or (modes, H, W) complex64
             Transmission.
         """
         from ptypy.core.sample import object_from
 
-        return object_from(self.p.sample, shape, geometry.lam)
+        return object_from(self.p.sample, shape, geometry.lam, self.region)
 
     def complete(self, geometry: Mapping[str, Any]) -> dict[str, Any]:
         """Change the numbers of the setup before it is built. Override me."""
@@ -260,121 +263,118 @@ class ScanModel(DataParameters):
         self._has_ended = answer == EOS
         return self._place(arrived) if arrived else []
 
-    def _keep(self, chunk: Chunk) -> _Kept:
+    def _keep(self, chunk: Chunk) -> Kept:
         """Check a chunk, put its frames where they will stay, and weigh them."""
-        shape = (chunk.data.shape[1], chunk.data.shape[2]) if len(chunk.data) else None
-        self.geometry = geometry_of(
-            chunk.meta,
-            shape,
-            self.label,
-            known=self.geometry,
-            complete=self.complete,
-            owner=self.ptycho,
-        )
+        detector = self._find_setups(chunk)
         positions = check_positions(chunk.positions, chunk.indices, self.label)
-        height, width = (int(n) for n in self.geometry.shape)
-        counts = np.require(chunk.data, np.float32, ["C", "W"]).reshape(-1, height, width)
-        if not chunk.is_private and np.may_share_memory(counts, chunk.data):
-            # Counts change in place from here on: the loader's own array is not ours to change.
-            counts = counts.copy()
-        mask = np.asarray(chunk.mask, bool)
-        if mask.shape not in {(height, width), counts.shape}:
-            raise DataError(f"a mask of shape {mask.shape} does not fit frames {counts.shape}")
-        try:
-            photons = photons_of(counts, mask)
-        except DataError as error:
-            row, y, x = np.argwhere(~np.isfinite(counts) & mask)[0]
-            what = f"{counts[row, y, x]} in its trusted pixel ({y}, {x}): mask such pixels"
-            raise DataError(f"frame {chunk.indices_node[row]} holds {what}") from error
+        frames = take_frames(chunk, detector, self._margins)
         if self._store is None:
             self._store = FrameStore(
                 self.ptycho.diff,
                 self.ptycho.mask,
                 in_blocks=self.in_blocks,
-                psize=self.geometry.psize,
+                psize=detector.psize,
             )
         rows = local_rows(chunk.indices, chunk.indices_node)
         total = self.ptyscan.num_frames or 0
-        return _Kept(
-            frames=self._store.add(counts, mask, -(-total // parallel.size)),
-            photons=photons,
+        return Kept(
+            frames=self._store.add(frames.counts, frames.mask, -(-total // parallel.size)),
+            photons=frames.photons,
             indices=chunk.indices_node,
             rows=rows,
             positions=positions[rows],
             everyones_positions=positions,
-            weights=chunk.weights,
+            weights=frames.weights,
         )
 
-    def _place(self, arrived: list[_Kept]) -> list[Block]:
+    def _find_setups(self, chunk: Chunk) -> Geo:
+        """Give the setup of the detector; with the first chunk, find those of the waves."""
+        shape = (chunk.data.shape[1], chunk.data.shape[2]) if len(chunk.data) else None
+        detector = geometry_of(
+            chunk.meta,
+            shape,
+            self.label,
+            propagation=self.p.propagation,
+            known=self._detector,
+            complete=self.complete,
+            owner=self.ptycho,
+        )
+        if self._detector is None:
+            self._margins = Margins.for_resolution(detector, self.resolution, self.label)
+            with naming_scan(self.label):
+                self.setups = wave_setups(
+                    detector,
+                    self.light,
+                    margins=self._margins,
+                    resample=self.p.resample or 1,
+                    ffttype=self.p.ffttype,
+                    owner=self.ptycho,
+                )
+            self._detector = detector
+        return detector
+
+    def _place(self, arrived: list[Kept]) -> list[Block]:
         """Make blocks of new chunks: give each frame its place on the object."""
         self._photons += [kept.photons for kept in arrived]
-        geometry = self._setup()
-        self.statistics = summarize(np.concatenate(self._photons), int(np.prod(geometry.shape)))
-        probe, obj = self._optics(np.concatenate([kept.everyones_positions for kept in arrived]))
-        height, width = (int(n) for n in geometry.shape)
+        self._positions += [kept.positions for kept in arrived]
+        shape = arrived[0].frames.diff.shape[1:]
+        self.statistics = summarize(np.concatenate(self._photons), int(np.prod(shape)))
+        probes, objects = self._optics([kept.everyones_positions for kept in arrived])
         first = len(self.blocks)
         placed = self.statistics.num_frames - sum(len(k.everyones_positions) for k in arrived)
         for number, kept in enumerate(arrived, first):
+            places = placed + kept.rows
+            placed += len(kept.everyones_positions)
             block = Block(
                 label=self.label,
                 number=number,
                 frames=kept.frames,
                 indices=kept.indices,
-                places=placed + kept.rows,
+                places=places,
                 num_everywhere=len(kept.everyones_positions),
                 positions=kept.positions,
                 weights=kept.weights,
-                colours=(
-                    Colour(
-                        probe=probe,
-                        obj=obj,
-                        geometry=geometry,
-                        object_views=obj.add_views(kept.positions, (height, width)),
-                    ),
-                ),
+                colours=self.optics.colours(self.setups, probes, objects, kept.positions),
                 tot_power=float(kept.photons.sum()),
                 max_power=self.statistics.max_power,
+                resample=self.p.resample or 1,
+                probe_rows=self.optics.probe_rows(places, placed, self.ptyscan.num_frames or 0),
             )
             self.blocks.append(block)
-            placed += block.num_everywhere
         for block in self.blocks:
             block.max_power = self.statistics.max_power
         self._report(len(arrived))
         return self.blocks[first:]
 
-    def _optics(self, positions: Positions) -> tuple[Storage, Storage]:
-        """Give probe and object, made at the first call, with room for frames at positions."""
-        geometry = self._setup()
-        height, width = (int(n) for n in geometry.shape)
-        if self.probe is not None and self.obj is not None:
-            make_room(self.obj, positions, (height, width))
-            return self.probe, self.obj
-        assert self.statistics is not None  # noqa: S101 - _place() sums up before
-        if not self.statistics.max_power > 0:
-            raise DataError(
-                f"scan {self.label!r}: no frame has a photon in a trusted pixel; is the mask True "
-                "where pixels are good, and are the frames those of a lit detector?"
-            )
-        self.obj = make_object(
-            self.ptycho.obj,
-            self.ID,
-            positions,
-            resolution=geometry.resolution,
-            shape=(height, width),
-            draw=lambda shape: self.draw_object(shape, geometry),
-            fill=self.fill,
-        )
-        modes = self.draw_probe(geometry, self.statistics.max_power)
-        self.probe = self.ptycho.probe.new_storage(
-            self.ID, data=modes, psize=geometry.resolution, padonly=True
-        )
-        nowhere = np.zeros((len(modes), 2))
-        self.probe_views = self.probe.add_views(nowhere, (height, width), np.arange(len(modes)))
-        return self.probe, self.obj
+    def _optics(self, arrived: list[Positions]) -> tuple[tuple[Storage, ...], tuple[Storage, ...]]:
+        """Give probes and objects, made at the first call, with room for frames at positions."""
+        if not self.brightest > 0:
+            raise no_photons(self.label)
+        probes = self.probe_owner.optics.probes_for(self)
+        return probes, self.object_owner.optics.objects_for(self, np.concatenate(arrived))
 
-    def _setup(self) -> Geo:
-        assert self.geometry is not None  # noqa: S101 - _checked() comes before
-        return self.geometry
+    @property
+    def brightest(self) -> float:
+        """Photons in the brightest frame that has arrived, on any process."""
+        return 0.0 if self.statistics is None else self.statistics.max_power
+
+    def gather_photons(self) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Give position [m] and photons of all frames that have arrived on any process.
+
+        Every process must call it.
+
+        Returns
+        -------
+        positions : (M, 2) float64
+        photons : (M,) float64
+        """
+        mine = np.column_stack([
+            np.concatenate([np.empty((0, 2)), *self._positions]),
+            np.concatenate([np.empty(0), *self._photons]),
+        ])  # fmt: skip
+        parts = parallel.allgather_dict({parallel.rank: mine})
+        everyones = np.concatenate([parts[rank] for rank in sorted(parts)])
+        return everyones[:, :2], everyones[:, 2]
 
     def _report(self, num_chunks: int) -> None:
         """Log what has arrived, in a line."""
