@@ -16,7 +16,8 @@ from ptypy.engines._blocks import (
     group_by_probe,
 )
 from ptypy.engines._constraints import find_shift_to_center, move
-from ptypy.engines._packed_block import PackedBlock
+from ptypy.engines._packed_block import PackedBlock, is_simple
+from ptypy.engines._plain_block import PlainBlock
 from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.errors import Fault, ParameterError
 
@@ -93,21 +94,32 @@ class BlockEngine(PositionCorrectionEngine):
 
     def take(self, block: Block) -> FrameBlock:
         """Pack one block; engines that keep more for a block add it here."""
+        phased = all(colour.geometry.is_plain for colour in block.colours)
+        illuminations = [
+            self._find_illumination(colour.probe, colour.geometry if phased else None, block)
+            for colour in block.colours
+        ]
+        if not is_simple(block):
+            return PlainBlock(block, illuminations, self.KIND)
         from ptypy.accelerate import Transform
 
         shape = (block.counts.shape[-2], block.counts.shape[-1])
-        geometry = block.geometry
-        transfer = getattr(geometry.propagator, "transfer", None)
-        illumination = self._find_illumination(block.probe, geometry)
-        return PackedBlock(block, Transform(shape, transfer), illumination, self.KIND)
+        transfer = getattr(block.geometry.propagator, "transfer", None)
+        return PackedBlock(block, Transform(shape, transfer), illuminations[0], self.KIND)
 
-    def _find_illumination(self, probe: Storage, geometry: Geo) -> Illumination:
+    def _find_illumination(
+        self, probe: Storage, geometry: Geo | None, block: Block
+    ) -> Illumination:
         """Give a probe in the kernels' form; blocks that share it share it here."""
-        key, pre_phase = id(probe), geometry.pre_phase
+        key = id(probe)
+        phase = None if geometry is None else geometry.pre_phase
         if key not in self._illuminations:
-            self._illuminations[key] = Illumination(probe, pre_phase)
+            rows = block.probe_rows
+            modes = None if rows is None else rows.shape[1]
+            self._illuminations[key] = Illumination(probe, phase, modes)
         known = self._illuminations[key]
-        if known.pre_phase.shape != pre_phase.shape or not np.allclose(known.pre_phase, pre_phase):
+        same = known.is_phased == (phase is not None)
+        if not same or (phase is not None and not np.allclose(known.pre_phase, phase)):
             raise ParameterError(
                 f"probe {probe.ID}: scans that share a probe must share their geometry"
             )

@@ -28,25 +28,39 @@ class Illumination:
     ----------
     storage : Storage
         Its layers are modes, or as many modes for each of several sets of frames.
-    pre_phase : (H, W) complex
-        Phase of the geometry, of modulus 1.
-    sets : int
-        Number of sets of modes.
+    pre_phase : (H, W) complex, optional
+        Phase of the geometry, of modulus 1. None leaves the waves as they are in the storage, for
+        ways to the detector that are more than one transform.
+    modes : int, optional
+        Modes that a frame meets, where sets of frames have modes of their own; otherwise all.
     """
 
-    def __init__(self, storage: Storage, pre_phase: Complex, sets: int = 1) -> None:
+    def __init__(
+        self, storage: Storage, pre_phase: Complex | None, modes: int | None = None
+    ) -> None:
         self.storage = storage
-        self.sets = sets
-        self.pre_phase: Complex = np.asarray(pre_phase, storage.data.dtype)
+        self.modes = modes
+        dtype = storage.data.dtype
+        self.is_phased = pre_phase is not None
+        self.pre_phase: Complex = np.asarray(1 if pre_phase is None else pre_phase, dtype)
         self.waves: Complex = np.empty_like(storage.data)
         """Layers of the storage times the phase, shape (M, H, W)."""
         self.load()
+
+    @property
+    def sets(self) -> int:
+        """Number of sets of modes: 1, or as many as there are frames with probes of their own."""
+        return 1 if self.modes is None else max(1, len(self.waves) // self.modes)
 
     def load(self) -> None:
         """Take the probe from its storage, which may have got further layers."""
         if self.waves.shape != self.storage.data.shape:
             self.waves = np.empty_like(self.storage.data)
         np.multiply(self.storage.data, self.pre_phase, out=self.waves)
+
+    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Give values (H, W), or (sets, H, W), in a form that meets `waves` layer by layer."""
+        return values if values.ndim == 2 else np.repeat(values, self.modes or 1, axis=0)
 
     def power(self) -> npt.NDArray[np.floating[Any]]:
         """Give the light that a frame meets at each pixel, on average over the sets, (H, W)."""

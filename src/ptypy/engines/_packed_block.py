@@ -25,10 +25,25 @@ if TYPE_CHECKING:
     from ptypy.core.classes import Storage
     from ptypy.core.manager import Block
 
-__all__ = ["PackedBlock"]
+__all__ = ["PackedBlock", "is_simple"]
 
 Complex = npt.NDArray[np.complex64]
 Real = npt.NDArray[np.float32]
+
+
+def is_simple(block: Block) -> bool:
+    """Say whether the compiled kernels can treat a block.
+
+    They know one transform of one object mode under modes that all frames share, with a pixel of
+    the detector for each pixel of the wave, in single precision.
+    """
+    (colour, *others), geometry = block.colours, block.colours[0].geometry
+    if others or block.resample != 1 or block.probe_rows is not None:
+        return False
+    if len(colour.obj.data) != 1 or colour.obj.data.dtype != np.complex64:
+        return False
+    near = not geometry.is_farfield and isinstance(geometry.p.ffttype, str)
+    return bool(geometry.is_plain or (near and geometry.p.transmitted == 1))
 
 
 class PackedBlock(FrameBlock):

@@ -267,25 +267,29 @@ class ProjectionEngine(BlockEngine):
         change = 0.0
         for illumination, blocks in group_by_probe(self.blocks):
             probe = illumination.waves
-            numerator, denominator = sums = self._zeros(illumination, probe)
+            numerator, denominator = sums = self._zeros(
+                illumination, probe, None if illumination.modes is None else illumination.sets
+            )
             for block in blocks:
                 block.add_probe_sums(illumination, sums, self.looks_between)
             add_up(numerator, denominator)
-            inertia = self.p.probe_inertia * self._num_frames[id(illumination)]
-            numerator += denominator.dtype.type(inertia) * probe
-            denominator += denominator.dtype.type(inertia)
+            frames = self._num_frames[id(illumination)] / illumination.sets
+            inertia = denominator.dtype.type(self.p.probe_inertia * frames)
+            numerator += inertia * probe
+            denominator += inertia
             old = probe.copy()
-            np.divide(numerator, denominator, out=probe, where=denominator > 0)
+            each = illumination.spread(denominator)
+            np.divide(numerator, each, out=probe, where=each > 0)
             self.confine_probe(illumination)
             change = max(change, _relative_change(old, probe))
         return change
 
-    def _zeros(self, owner: Storage | Illumination, like: Complex) -> Sums:
+    def _zeros(self, owner: Storage | Illumination, like: Complex, sets: int | None = None) -> Sums:
         """Give zeros to sum into, the same memory each time unless the owner has grown."""
         sums = self._sums.get(id(owner))
         if sums is None or sums[0].shape != like.shape:
-            real = np.zeros(like.shape[-2:], like.real.dtype)
-            self._sums[id(owner)] = sums = np.zeros_like(like), real
+            shape = like.shape[-2:] if sets is None else (sets, *like.shape[-2:])
+            self._sums[id(owner)] = sums = np.zeros_like(like), np.zeros(shape, like.real.dtype)
         else:
             for array in sums:
                 array.fill(0)
