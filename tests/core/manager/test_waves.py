@@ -96,7 +96,16 @@ def window(obj, position, shape):
     return obj.data[:, top : top + shape[0], left : left + shape[1]].astype(complex)
 
 
-def simulated(run, propagate, probes=("SsG00",), objects=("SsG00",), *, shape=SHAPE, modes=None):
+def simulated(
+    run,
+    propagate,
+    probes=("SsG00",),
+    objects=("SsG00",),
+    *,
+    shape=SHAPE,
+    modes=None,
+    colours=1,
+):
     """Sum up the intensities of all waves of every frame."""
     positions = np.concatenate([block.positions for block in run.model.blocks])
     seen = []
