@@ -19,6 +19,7 @@ from ptypy.engines._blocks import (
 )
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._position_refinement import PositionCorrectionEngine
+from ptypy.engines._position_search import PositionSearch
 from ptypy.errors import Fault, ParameterError
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class BlockEngine(PositionCorrectionEngine):
         self.blocks: list[PackedBlock] = []
         self._illuminations: dict[int, Illumination] = {}
         self._known: set[tuple[int, int]] = set()
+        pars = self.refinement
+        self._search = None if pars is None else PositionSearch(pars, self.label)
 
     def frames_in_order(self) -> list[Block]:
         """Give the blocks in the order in which they were packed."""
@@ -75,6 +78,9 @@ class BlockEngine(PositionCorrectionEngine):
 
     def engine_prepare(self) -> None:
         """Pack the blocks that are new."""
+        if self._search is not None:
+            self.ptycho.record_positions = True
+            self._search.make_room(self.ptycho.model.blocks)
         for block in self.ptycho.model.blocks:
             key = (id(block), len(block.counts))
             if key not in self._known:
@@ -192,6 +198,26 @@ class BlockEngine(PositionCorrectionEngine):
                 amplitude *= factor.reshape(-1, *[1] * (counts.ndim - 1)).astype(np.float32)
             np.copysign(amplitude, counts, out=amplitude)
             yield part, amplitude
+
+    def refine_positions(self) -> None:
+        """Move frames to better positions, in the iterations in which that is asked for.
+
+        To be called once an iteration, before `curiter` is raised; see `PositionSearch.refine`.
+        """
+        search, iteration = self._search, self.curiter
+        amplitude = None if search is None else search.amplitude(iteration, self.numiter)
+        if search is None or amplitude is None or not self.blocks:
+            return
+        between = self.looks_between
+        search.refine(
+            self.blocks, self._amplitudes, iteration=iteration, amplitude=amplitude, between=between
+        )
+        if search.records:
+            search.note(self.blocks, iteration, self.ptycho.runtime)
+        self.positions_moved()
+
+    def positions_moved(self) -> None:
+        """Look again at what depends on where frames lie. Override me."""
 
     def judge(self, errors: Rows) -> None:
         """Set `residual`, and the column of `errors` that speaks of photons, from the model."""

@@ -114,6 +114,10 @@ class PackedBlock:
             return self.corners, None
         return self.corners + self.offsets, self.shifts
 
+    def look_where(self) -> None:
+        """See anew where the frames lie, after they were moved."""
+        self.offsets, self.shifts = self.block.between_pixels()
+
     @property
     def exit_waves(self) -> Real:
         """Exit waves of an engine that keeps them."""

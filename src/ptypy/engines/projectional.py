@@ -208,6 +208,7 @@ class ProjectionEngine(BlockEngine):
             errors = self._project()
             self._overlap()
             self.center_probes(self.p.probe_center_tol)
+            self.refine_positions()
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)

@@ -6,14 +6,16 @@ Nothing here makes a Python object for a frame or a view, until `ModelManager.ma
 asked to.
 """
 
-from ptypy.core.manager._block import Block
+from ptypy.core.manager._block import FINEST, Block
 from ptypy.core.manager._full import BlockFull, Full
 from ptypy.core.manager._manager import ModelManager
+from ptypy.core.manager._placement import make_room
 from ptypy.core.manager._scan_model import BlockScanModel, ScanModel
 from ptypy.core.manager._statistics import Statistics
 from ptypy.core.manager._vanilla import BlockVanilla, Vanilla
 
 __all__ = [
+    "FINEST",
     "Block",
     "BlockFull",
     "BlockScanModel",
@@ -23,4 +25,5 @@ __all__ = [
     "ScanModel",
     "Statistics",
     "Vanilla",
+    "make_room",
 ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ptypy.core.classes import Addresses, Storage
     from ptypy.core.geometry import Geo
 
-__all__ = ["Block", "Frames"]
+__all__ = ["FINEST", "Block", "Frames"]
 
 FINEST = 1024
 """Parts of a pixel that positions are told apart by, so that whole pixels stay whole."""
@@ -107,6 +107,19 @@ class Block:
         parts = np.floor(exact * FINEST + 0.5).astype(np.int64)
         shifts = (parts % FINEST) / FINEST
         return (parts // FINEST - views.corner, shifts) if shifts.any() else (None, None)
+
+    def move_to(self, coord: npt.NDArray[np.float64]) -> None:
+        """Let the frames see the object elsewhere; `positions` stay as they were recorded.
+
+        Parameters
+        ----------
+        coord : (N, 2) float64
+            Where the centre of the probe falls on the object [m], (y, x). The object must have
+            room for the frames there.
+        """
+        views = self.object_views
+        views.coord[...] = coord
+        views.corner[...] = self.obj.corners_of(views.coord, views.shape)
 
     def __len__(self) -> int:
         return len(self.indices)
