@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.engines._blocks import (
     BATCH,
@@ -209,15 +210,21 @@ class BlockEngine(PositionCorrectionEngine):
         if search is None or amplitude is None or not self.blocks:
             return
         between = self.looks_between
-        search.refine(
+        moved = search.refine(
             self.blocks, self._amplitudes, iteration=iteration, amplitude=amplitude, between=between
         )
         if search.records:
             search.note(self.blocks, iteration, self.ptycho.runtime)
-        self.positions_moved()
+        self.positions_moved(moved)
 
-    def positions_moved(self) -> None:
-        """Look again at what depends on where frames lie. Override me."""
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Look again at what depends on where frames lie. Override me.
+
+        Parameters
+        ----------
+        moved : list of (N,) bool
+            For each block, whether a better position was found for a frame.
+        """
 
     def judge(self, errors: Rows) -> None:
         """Set `residual`, and the column of `errors` that speaks of photons, from the model."""

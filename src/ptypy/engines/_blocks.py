@@ -130,6 +130,31 @@ class PackedBlock:
         """Number of frames."""
         return len(self.trusted)
 
+    def model_waves(self, between: bool, part: slice) -> Real:
+        """Calculate probe times object for some frames, in the order of the transform."""
+        from ptypy.accelerate import initial_waves
+
+        corners, shifts = self.places(between)
+        corners, shifts = corners[part], None if shifts is None else shifts[part]
+        waves: Real = self.transform.empty_waves(len(corners), len(self.probe))
+        initial_waves(self.transform, waves, self.probe, self.obj, corners, shifts=shifts)
+        return waves
+
+    def begin_waves(self, between: bool, which: npt.NDArray[np.bool_]) -> None:
+        """Let the exit waves of some frames be probe times object, as in the beginning.
+
+        Parameters
+        ----------
+        between : bool
+            Whether frames see the object between its pixels.
+        which : (N,) bool
+            Frames that it is done for.
+        """
+        for start in range(0, self.num, BATCH):
+            part = slice(start, start + BATCH)
+            if which[part].any():
+                self.exit_waves[part][which[part]] = self.model_waves(between, part)[which[part]]
+
 
 def pack(
     block: Block,

@@ -100,7 +100,7 @@ class PositionSearch:
         iteration: int,
         amplitude: float,
         between: bool,
-    ) -> None:
+    ) -> list[npt.NDArray[np.bool_]]:
         """Try other positions for every frame, and keep the best. Every process must call it.
 
         Each try costs a Fourier transform of every frame, and one more tells how good the
@@ -119,6 +119,11 @@ class PositionSearch:
             How far from its position a frame is looked for [m].
         between : bool
             Whether the engine looks between pixels; otherwise frames move by whole ones.
+
+        Returns
+        -------
+        list of (N,) bool
+            For each block, whether a better position was found for a frame.
         """
         grain = 1 if between else FINEST
         steps = self._steps(blocks, iteration) * amplitude
@@ -133,6 +138,8 @@ class PositionSearch:
             common = _common([moved for _, moved in moves], grain)
             for field, moved in moves:
                 field.move(field.limit(slice(None), moved - common))
+        moves = [found[id(block)] for block in blocks]
+        return [(moved != field.present).any(axis=1) for field, moved in moves]
 
     def note(self, blocks: Sequence[PackedBlock], iteration: int, runtime: Param) -> None:
         """Keep the present positions in ``runtime.position_history`` of the master.

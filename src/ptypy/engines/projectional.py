@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
 from ptypy.engines._blocks import (
@@ -180,15 +181,18 @@ class ProjectionEngine(BlockEngine):
 
     def take(self, block: Block) -> PackedBlock:
         """Pack a block and let its exit waves be probe times object."""
-        from ptypy.accelerate import initial_waves
-
         packed = super().take(block)
         packed.illumination.load()
-        waves = packed.transform.empty_waves(packed.num, len(packed.probe))
-        corners, shifts = packed.places(self.looks_between)
-        initial_waves(packed.transform, waves, packed.probe, packed.obj, corners, shifts=shifts)
-        packed.waves = waves
+        packed.waves = packed.model_waves(self.looks_between, slice(None))
         return packed
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Let the exit waves of frames that were moved be probe times object.
+
+        They were those of another place, and would write its image over the one that is here.
+        """
+        for block, anew in zip(self.blocks, moved, strict=True):
+            block.begin_waves(self.looks_between, anew)
 
     def _choose_power_bound(self, blocks: list[PackedBlock]) -> float | None:
         """Find the error that counts as noise; the same however the frames are split."""

@@ -159,8 +159,9 @@ class ML(MLParameters):
         if not self._descent.restore(state["descent"]):
             self._descent = None
 
-    def positions_moved(self) -> None:
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
         """Evaluate the cost where the frames lie now; the direction is still a good one."""
+        del moved
         if self._descent is not None:
             self._descent.look_again()
 
