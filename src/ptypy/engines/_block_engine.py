@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.engines._blocks import (
     FrameBlock,
@@ -19,6 +20,7 @@ from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import PackedBlock, is_simple
 from ptypy.engines._plain_block import PlainBlock
 from ptypy.engines._position_refinement import PositionCorrectionEngine
+from ptypy.engines._position_search import PositionSearch
 from ptypy.errors import Fault, ParameterError
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class BlockEngine(PositionCorrectionEngine):
         self.blocks: list[FrameBlock] = []
         self._illuminations: dict[int, Illumination] = {}
         self._known: set[tuple[int, int]] = set()
+        pars = self.refinement
+        self._search = None if pars is None else PositionSearch(pars, self.label)
 
     def frames_in_order(self) -> list[Block]:
         """Give the blocks in the order in which they were packed."""
@@ -82,6 +86,9 @@ class BlockEngine(PositionCorrectionEngine):
 
     def engine_prepare(self) -> None:
         """Pack the blocks that are new."""
+        if self._search is not None:
+            self.ptycho.record_positions = True
+            self._search.make_room(self.ptycho.model.blocks)
         for block in self.ptycho.model.blocks:
             key = (id(block), len(block.counts))
             if key not in self._known:
@@ -182,6 +189,31 @@ class BlockEngine(PositionCorrectionEngine):
         """
         rows = [block.compare(self.looks_between) for block in self.blocks]
         return np.concatenate(rows) if rows else np.empty((0, 3))
+
+    def refine_positions(self) -> None:
+        """Move frames to better positions, in the iterations in which that is asked for.
+
+        To be called once an iteration, before `curiter` is raised; see `PositionSearch.refine`.
+        """
+        search, iteration = self._search, self.curiter
+        amplitude = None if search is None else search.amplitude(iteration, self.numiter)
+        if search is None or amplitude is None or not self.blocks:
+            return
+        moved = search.refine(
+            self.blocks, iteration=iteration, amplitude=amplitude, between=self.looks_between
+        )
+        if search.records:
+            search.note(self.blocks, iteration, self.ptycho.runtime)
+        self.positions_moved(moved)
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Look again at what depends on where frames lie. Override me.
+
+        Parameters
+        ----------
+        moved : list of (N,) bool
+            For each block, whether a better position was found for a frame.
+        """
 
     def judge(self, errors: Rows) -> None:
         """Set `residual`, and the column of `errors` that speaks of photons, from the model."""

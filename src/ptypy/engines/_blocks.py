@@ -118,8 +118,8 @@ class FrameBlock(ABC):
         """Take over coordinates of the frames that somebody changed in the block's views."""
 
     @abstractmethod
-    def begin_waves(self, between: bool) -> None:
-        """Set the exit wave of every frame to probe times object."""
+    def begin_waves(self, between: bool, which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Set the exit waves to probe times object; of all frames, or of some, (N,) bool."""
 
     @abstractmethod
     def move_waves(self, shift: tuple[int, int]) -> None:
@@ -160,6 +160,16 @@ class FrameBlock(ABC):
         (N, 3) float64
             Sums over the trusted pixels of each frame: (abs(model) - sqrt(I))^2,
             (model - I)^2 / (I + 1), I.
+        """
+
+    @abstractmethod
+    def compare_at(self, coord: Rows, between: bool) -> Rows:
+        """Compare model and measurement, as `compare` does, were the frames elsewhere.
+
+        Parameters
+        ----------
+        coord : (N, 2) float64
+            Where the centre of the probe falls on the object [m], (y, x).
         """
 
     @abstractmethod

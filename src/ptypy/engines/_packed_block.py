@@ -139,14 +139,25 @@ class PackedBlock(FrameBlock):
             return self.corners, None
         return self.corners + self.offsets, self.shifts
 
-    def begin_waves(self, between: bool) -> None:
-        """Set the exit wave of every frame to probe times object."""
+    def begin_waves(self, between: bool, which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Set the exit waves to probe times object."""
+        if self.waves is None or which is None:
+            self.waves = self._model_waves(between, slice(None))
+            return
+        for start in range(0, self.num, BATCH):
+            part = slice(start, start + BATCH)
+            if which[part].any():
+                self.waves[part][which[part]] = self._model_waves(between, part)[which[part]]
+
+    def _model_waves(self, between: bool, part: slice) -> Real:
+        """Calculate probe times object for some frames, in the order of the transform."""
         from ptypy.accelerate import initial_waves
 
-        waves = self.transform.empty_waves(self.num, len(self.probe))
         corners, shifts = self.places(between)
+        corners, shifts = corners[part], None if shifts is None else shifts[part]
+        waves: Real = self.transform.empty_waves(len(corners), len(self.probe))
         initial_waves(self.transform, waves, self.probe, self.obj, corners, shifts=shifts)
-        self.waves = waves
+        return waves
 
     def move_waves(self, shift: tuple[int, int]) -> None:
         """Move exit waves by whole pixels, some frames at a time."""
@@ -223,15 +234,16 @@ class PackedBlock(FrameBlock):
 
     def compare(self, between: bool) -> Rows:
         """Compare model and measurement of every frame."""
-        return self.compare_at(*self.places(between))
+        return self._compare(*self.places(between))
 
-    def compare_at(self, corners: npt.NDArray[np.int64], shifts: Rows | None) -> Rows:
-        """Compare model and measurement, as `compare` does, were the frames at other places.
+    def compare_at(self, coord: Rows, between: bool) -> Rows:
+        """Compare model and measurement, were the frames elsewhere."""
+        if between:
+            return self._compare(*self.block.colours[0].places_at(coord))
+        return self._compare(self.block.obj.corners_of(coord, self.transform.shape), None)
 
-        Parameters
-        ----------
-        corners, shifts : as `places` gives them
-        """
+    def _compare(self, corners: npt.NDArray[np.int64], shifts: Rows | None) -> Rows:
+        """Compare model and measurement, were the frames at these places; see `places`."""
         from ptypy.accelerate import model_error
 
         parts = [

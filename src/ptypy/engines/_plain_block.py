@@ -86,29 +86,33 @@ class PlainBlock(FrameBlock):
         """Take over coordinates that somebody changed in the block's views."""
         self._between = [colour.between_pixels() for colour in self.block.colours]
 
-    def sights(self, between: bool, fields: Sequence[Any] | None = None) -> list[Sight]:
+    def sights(self, between: bool, coord: Rows | None = None) -> list[Sight]:
         """Give what each colour sees of the frames, as probe and object are now.
 
         Parameters
         ----------
         between : bool
             See `FrameBlock`.
-        fields : sequence of (probe, object), optional
-            Arrays to put there instead, one pair a colour.
+        coord : (N, 2) float64, optional
+            Where the frames are; where the block has them if not given [m].
         """
         from ptypy.accelerate.plain import Sight
 
-        arrays = fields or [(probe.waves, obj.data) for obj, probe in self._pairs]
         sights = []
-        for colour, (offsets, shifts), way, (probe, obj) in zip(
-            self.block.colours, self._between, self._ways, arrays, strict=True
-        ):
-            corners = colour.corners
-            if between and offsets is not None:
-                corners = corners + offsets
-            where = shifts if between else None
-            sights.append(Sight(self.each_frames(probe), obj, corners, where, *way))
+        for k, (obj, probe) in enumerate(self._pairs):
+            where = self._places(k, coord, between)
+            sights.append(Sight(self.each_frames(probe.waves), obj.data, *where, *self._ways[k]))
         return sights
+
+    def _places(self, k: int, coord: Rows | None, between: bool) -> Places:
+        """Say where the frames of a colour lie, or would lie; see `PackedBlock.places`."""
+        colour, (offsets, shifts) = self.block.colours[k], self._between[k]
+        if coord is None:
+            still = not between or offsets is None
+            return (colour.corners, None) if still else (colour.corners + offsets, shifts)
+        if between:
+            return colour.places_at(coord)
+        return colour.obj.corners_of(coord, colour.object_views.shape), None
 
     def each_frames(self, layers: Complex) -> Complex:
         """Give the modes that the frames meet, (M, H, W), or (N, M, H, W) if each has its own.
@@ -130,13 +134,16 @@ class PlainBlock(FrameBlock):
         if rows is not None and not np.may_share_memory(layers, own):
             layers[rows] = own
 
-    def begin_waves(self, between: bool) -> None:
-        """Set the exit wave of every frame to probe times object."""
+    def begin_waves(self, between: bool, which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Set the exit waves to probe times object."""
         from ptypy.accelerate.plain import initial_waves
 
-        sights = self.sights(between)
+        sights, kept = self.sights(between), self.waves
         self.waves = [np.empty((self.num, *sight.wave_shape), self._dtype) for sight in sights]
         initial_waves(sights, self.waves)
+        if which is not None:
+            for old, new in zip(kept, self.waves, strict=True):
+                new[~which] = old[~which]
 
     def move_waves(self, shift: tuple[int, int]) -> None:
         """Move exit waves by whole pixels."""
@@ -197,9 +204,13 @@ class PlainBlock(FrameBlock):
 
     def compare(self, between: bool) -> Rows:
         """Compare model and measurement of every frame."""
-        return self.compare_sights(self.sights(between))
+        return self._compare(self.sights(between))
 
-    def compare_sights(self, sights: Sequence[Sight]) -> Rows:
+    def compare_at(self, coord: Rows, between: bool) -> Rows:
+        """Compare model and measurement, were the frames elsewhere."""
+        return self._compare(self.sights(between, coord))
+
+    def _compare(self, sights: Sequence[Sight]) -> Rows:
         """Compare model and measurement, were the frames seen so.
 
         Where the model of a frame is to be scaled, the measurement is scaled the other way.

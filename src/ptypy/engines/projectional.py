@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
 from ptypy.engines._blocks import (
@@ -182,6 +183,14 @@ class ProjectionEngine(BlockEngine):
         packed.begin_waves(self.looks_between)
         return packed
 
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Let the exit waves of frames that were moved be probe times object.
+
+        They were those of another place, and would write its image over the one that is here.
+        """
+        for block, anew in zip(self.blocks, moved, strict=True):
+            block.begin_waves(self.looks_between, anew)
+
     def _choose_power_bound(self, blocks: list[FrameBlock]) -> float | None:
         """Find the error that counts as noise; the same however the frames are split."""
         if self.p.fourier_power_bound is not None:
@@ -205,6 +214,7 @@ class ProjectionEngine(BlockEngine):
             self.weigh(errors)
             self._overlap(probe_moves, sums)
             self.center_probes(self.p.probe_center_tol)
+            self.refine_positions()
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)
@@ -348,6 +358,11 @@ class DM(ProjectionEngine):
         super().engine_prepare()
         if known and len(self.blocks) > known:
             self._gainless, self._least = 0, np.inf
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Begin to count anew: frames that were moved may agree where they did not."""
+        super().positions_moved(moved)
+        self._gainless, self._least = 0, np.inf
 
     def engine_state(self) -> dict[str, Any]:
         """Give what the next reflections depend on."""

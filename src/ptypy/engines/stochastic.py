@@ -204,6 +204,7 @@ class EPIE(BlockEngine):
             self._weigh_gain(errors)
             self.store_probes()
             self.center_probes(self.p.probe_center_tol)
+            self.refine_positions()
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)

@@ -102,6 +102,7 @@ class ML(MLParameters):
                 self._balance()
             assert self._descent is not None  # noqa: S101  (said to the type checker)
             self._descent.step()
+            self.refine_positions()
             self.curiter += 1
         self._share_scales()
         if self.curiter > self.p.probe_update_start:
@@ -150,6 +151,12 @@ class ML(MLParameters):
         self._descent = ConjugateGradients(self)
         if not self._descent.restore(state["descent"]):
             self._descent = None
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Evaluate the cost where the frames lie now; the direction is still a good one."""
+        del moved
+        if self._descent is not None:
+            self._descent.look_again()
 
     def _frame_factors(self) -> Errors | None:
         """Bring the factors of all frames together on the master, if frames have factors."""
