@@ -85,7 +85,7 @@ def draw(costs: dict[str, list[Cost]], path: Path, title: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, len(costs), figsize=(11, 4.6), sharey=True, layout="tight")
+    figure, panels = plt.subplots(1, len(costs), figsize=(11, 5.6), sharey=True, layout="tight")
     for panel, (curve, points) in zip(panels, costs.items(), strict=True):
         for k, name in enumerate(DRAWN):
             line = [cost for cost in points if cost.task == name]
@@ -99,7 +99,7 @@ def draw(costs: dict[str, list[Cost]], path: Path, title: str) -> None:
         panel.set_xticks(ticks, map(str, ticks), rotation=30, fontsize=8)
         panel.set_xticks([], minor=True)
         panel.set_xlabel(_describe(curve, points))
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.22), "ncols": 2}
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.22)}
         panel.legend(title="fitted exponents", fontsize=7, title_fontsize=7, **below)
         panel.grid(which="both", alpha=0.25)
     panels[0].set_ylabel("one iteration, one thread [ms]")
