@@ -154,20 +154,13 @@ class DifferenceMap(Plain):
 
     def iterate(self) -> tuple[np.ndarray, float]:
         """Do one iteration; give errors (N, 2) and the relative change of the probe."""
-        parts = self.share(self._project)
-        numerator, denominator = sum(p[0] for p in parts), sum(p[1] for p in parts)
-        numerator += self.object_inertia * self.obj
-        denominator += self.object_inertia
-        # A complex number over a real one would be divided as complex numbers are: far slower.
-        np.multiply(numerator, np.reciprocal(denominator), out=self.obj)
-        change = self._update_probe()
-        return np.concatenate([p[2] for p in parts]), change
+        errors = np.concatenate(self.share(self._project))
+        self._update_object()
+        return errors, self._update_probe()
 
-    def _project(self, frames: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Move exit waves and gather what they say of the object while they are at hand."""
+    def _project(self, frames: range) -> np.ndarray:
+        """Move exit waves; give the errors."""
         probe, obj, errors = self.probe, self.obj, np.empty((len(frames), 2))
-        numerator, denominator = np.zeros_like(obj), np.zeros(obj.shape, np.float32)
-        conjugate, power = probe.conj(), (np.abs(probe) ** 2).sum(axis=0)
         product, work, modes, modulus, distance, _ = self.buffers()
         for row, (j, view) in enumerate(self.places(frames)):
             wave = self.waves[j]
@@ -187,10 +180,26 @@ class DifferenceMap(Plain):
                 new = product - wave
                 wave[...] = product
             errors[row] = error, np.vdot(new, new).real / modulus.size
-            np.multiply(conjugate, wave, out=product)
-            add_modes(product, numerator[view])
-            denominator[view] += power
-        return numerator, denominator, errors
+        return errors
+
+    def _update_object(self) -> None:
+        """Let the object fit the exit waves. Done while they are projected it takes longer."""
+        conjugate, power = self.probe.conj(), (np.abs(self.probe) ** 2).sum(axis=0)
+
+        def gather(frames: range) -> tuple[np.ndarray, np.ndarray]:
+            numerator, denominator = np.zeros_like(self.obj), np.zeros(self.obj.shape, np.float32)
+            work = np.empty_like(self.probe)
+            for j, view in self.places(frames):
+                add_modes(np.multiply(conjugate, self.waves[j], out=work), numerator[view])
+                denominator[view] += power
+            return numerator, denominator
+
+        parts = self.share(gather)
+        numerator, denominator = sum(p[0] for p in parts), sum(p[1] for p in parts)
+        numerator += self.object_inertia * self.obj
+        denominator += self.object_inertia
+        # A complex number over a real one would be divided as complex numbers are: far slower.
+        np.multiply(numerator, np.reciprocal(denominator), out=self.obj)
 
     def _update_probe(self) -> float:
         """Let the probe fit the exit waves; give its relative change."""
