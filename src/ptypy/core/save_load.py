@@ -175,7 +175,7 @@ def _replace(storage: Storage, data: np.ndarray[Any, Any], saved: Mapping[str, A
 
 def _energies(run: Ptycho) -> dict[int, float]:
     """Find the photon energy [keV] of each probe and object, the first of those in common."""
-    energies = {}
+    energies: dict[int, float] = {}
     for block in run.model.blocks:
         for colour in block.colours:
             for storage in (colour.probe, colour.obj):
