@@ -193,3 +193,79 @@ def test_the_phase_before_the_plain_transform_gives_the_same_counts():
     field = random_stack((30, 41))
     plain = np.fft.fftshift(np.abs(np.fft.fft2(geo.pre_phase * field, norm="ortho")))
     np.testing.assert_allclose(plain, np.abs(geo.propagator.fw(field)), atol=1e-5)
+
+
+def sums(wave, geo):
+    """The Fresnel integral, term by term, without the phase on the detector."""
+    for axis in (0, 1):
+        n = wave.shape[axis]
+        x = (np.arange(n) - n // 2) * geo.resolution[axis]
+        q = (np.arange(n) - geo.center[axis]) * geo.psize[axis]
+        turns = np.outer(q, x) - x**2 / 2
+        kernel = np.exp(-2j * np.pi * turns / (geo.lam * geo.distance))
+        scale = np.sqrt(geo.resolution[axis] * geo.psize[axis] / (geo.lam * geo.distance))
+        wave = np.moveaxis(np.tensordot(scale * kernel, wave, (1, axis)), 0, axis)
+    return np.abs(wave) ** 2
+
+
+@pytest.mark.parametrize("center", ["fftshift", (7.25, 4.5)])
+def test_free_pixels_see_the_fresnel_integral_at_their_place(center):
+    free = {"resolution": (3e-8, 5e-8), "psize": 1e-4, "tied": False}
+    geo = Geo(lam=LAM, distance=1.0, shape=(16, 11), center=center, **free)
+    wave = random_stack((2, 16, 11))
+    seen = np.abs(geo.propagator.fw(wave)) ** 2
+    for found, one in zip(seen, wave, strict=True):
+        np.testing.assert_allclose(found, sums(one, geo), rtol=1e-9, atol=1e-9)
+    assert not geo.is_plain
+
+
+def test_free_pixels_that_are_tied_pixels_see_what_those_see():
+    tied = Geo(**SETUP)
+    free = Geo(**SETUP, resolution=tied.resolution, tied=False)
+    wave = random_stack((128, 128))
+    np.testing.assert_allclose(free.propagator.fw(wave), tied.propagator.fw(wave), atol=1e-9)
+    np.testing.assert_allclose(free.propagator.bw(wave), tied.propagator.bw(wave), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "pars",
+    [
+        {"resolution": 6e-8, "tied": False},
+        {"transmitted": 0.3},
+        {"ffttype": (np.fft.fft2, np.fft.ifft2)},
+    ],
+)
+def test_the_way_back_is_the_adjoint_of_the_way_there(pars):
+    geo = Geo(lam=LAM, distance=1.0, psize=1e-4, shape=(14, 15), **pars)
+    one, other = random_stack((2, 14, 15))
+    there = np.vdot(other, geo.propagator.fw(one))
+    assert there == pytest.approx(np.vdot(geo.propagator.bw(other), one), rel=1e-6)
+    assert geo.propagator.fw(one.astype(np.complex64)).dtype == np.complex64
+    assert not geo.is_plain
+
+
+def test_light_of_which_a_part_is_let_through_arrives_as_that_part():
+    wave = random_stack((128, 128))
+    whole, part = (Geo(**SETUP, transmitted=t).propagator.fw(wave) for t in (1.0, 0.25))
+    np.testing.assert_allclose(np.abs(part) ** 2, 0.25 * np.abs(whole) ** 2, rtol=1e-6)
+
+
+def test_free_pixels_stay_free_when_another_number_changes():
+    geo = Geo(lam=LAM, distance=1.0, psize=1e-4, resolution=6e-8, tied=False, shape=16)
+    geo.distance = 1.5
+    np.testing.assert_allclose(geo.resolution, 6e-8)
+    np.testing.assert_allclose(geo.psize, 1e-4)
+
+
+@pytest.mark.parametrize(
+    "pars",
+    [
+        {"ffttype": (np.fft.fft2,)},
+        {"ffttype": 3},
+        {"tied": False, "propagation": "nearfield"},
+        {"transmitted": 0.0},
+    ],
+)
+def test_transforms_that_are_none_are_refused(pars):
+    with pytest.raises(GeometryError, match=next(iter(pars))):
+        Geo(**SETUP, **pars)

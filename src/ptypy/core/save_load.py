@@ -63,6 +63,10 @@ def describe_run(run: Ptycho, kind: str) -> Param:
             pars.engines[label] = engine.p.copy(99)
         for label, scan in run.model.scans.items():
             pars.scans[label] = scan.p.copy(99)
+    for scan in (pars.get("scans") or {}).values():
+        if not isinstance(scan.get("ffttype", ""), str):
+            # Functions have no form in a file: who goes on from it has to give them again.
+            scan["ffttype"] = "scipy"
     content["pars"] = pars
     content["runtime"] = snapshot(run.runtime)
     return content
@@ -171,9 +175,10 @@ def _replace(storage: Storage, data: np.ndarray[Any, Any], saved: Mapping[str, A
 
 
 def _energies(run: Ptycho) -> dict[int, float]:
-    """Find the photon energy [keV] of each probe and object."""
-    energies = {}
+    """Find the photon energy [keV] of each probe and object, the first of those in common."""
+    energies: dict[int, float] = {}
     for block in run.model.blocks:
-        for storage in (block.probe, block.obj):
-            energies[id(storage)] = float(block.geometry.energy)
+        for colour in block.colours:
+            for storage in (colour.probe, colour.obj):
+                energies.setdefault(id(storage), float(colour.geometry.energy))
     return energies

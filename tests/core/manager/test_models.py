@@ -230,3 +230,59 @@ def test_a_model_of_ones_own_can_begin_from_anything(load):
     run = load(name="BrightForThisTest")
     assert (run.probe.S["SsG00"].data == 7).all()
     defaults_tree["scan"].prune_child("BrightForThisTest")
+
+
+def test_a_sample_begins_as_the_transmission_picture_of_its_frames(start_run, array_scan):
+    positions = [(5.0 * (k // 4), 5.0 * (k % 4)) for k in range(16)]
+    levels = np.repeat([1.0, 1.0, 0.25, 0.25], 4)
+    frames = np.full((16, 32, 24), 10.0, np.float32) * levels[:, None, None].astype(np.float32)
+    mask = np.ones((32, 24), bool)
+    frames[:, 3, 3], mask[3, 3] = 1e6, False
+    data = array_scan(frames, positions, mask=mask)
+    other = {"name": "Full", "data": array_scan(frames[::-1], positions, mask=mask)}
+    for label, expected in ((None, np.sqrt(levels)), ("other", np.sqrt(levels[::-1]))):
+        sample = {"model": "stxm", "stxm": {"label": label}}
+        run = start_run({"other": other, "s": {"name": "Full", "data": data, "sample": sample}}, 3)
+        run.model.new_data()
+        scan = run.model.scans["s"]
+        pixel = np.concatenate([b.corners for b in scan.blocks]) + np.array([16, 12])
+        found = scan.obj.data[0][tuple(pixel.T)]
+        np.testing.assert_allclose(found.real, expected, atol=0.1)
+
+
+def test_a_transmission_picture_of_frames_that_are_not_there_says_so(start_run, array_scan):
+    def load(label):
+        sample = {"model": "stxm", "stxm": {"label": label}}
+        scan = {"name": "Full", "data": array_scan(FRAMES, POSITIONS)}
+        start_run({"s": {**scan, "sample": sample}, "later": scan}).model.new_data()
+
+    with pytest.raises(ParameterError, match=r"scans\.s\.sample\.stxm\.label.*no scan of this run"):
+        load("none")
+    with pytest.raises(ParameterError, match=r"'later'.*name it before this one"):
+        load("later")
+
+
+def test_a_near_field_that_frames_speak_of_needs_no_parameter(load, tmp_path):
+    path = tmp_path / "s.ptyd"
+    meta = {"energy": 8.8, "distance": 0.1, "psize": 1e-6, "propagation": "nearfield"}
+    ptyd.create(path, meta, {})
+    ptyd.append_chunk(path, 0, FRAMES, np.arange(6), np.array(POSITIONS) * 1e-6, None)
+    run = load(name="Full", data={"name": "PtydScan", "source": str(path)})
+    geometry = run.model.scans["s"].geometry
+    assert geometry.propagation == "nearfield"
+    np.testing.assert_allclose(geometry.resolution, 1e-6)
+
+
+def test_numbers_are_as_precise_as_the_run_asks_for(start_run, array_scan):
+    class Precise(type(start_run({}))):
+        CType, FType = np.complex128, np.float64
+
+    scan = {"name": "OPRModel", "data": array_scan(FRAMES, POSITIONS)}
+    run = Precise({"s": scan}, 4)
+    run.model.new_data()
+    block = run.model.blocks[0]
+    assert block.probe.data.dtype == block.obj.data.dtype == np.complex128
+    assert block.counts.dtype == np.float64
+    np.testing.assert_array_equal(block.counts, FRAMES[:4])
+    pod = next(iter(run.pods.values()))
+    assert pod.fw(pod.exit).dtype == np.complex128

@@ -260,6 +260,33 @@ def test_the_probes_of_all_frames_begin_alike(start_run, array_scan):
     np.testing.assert_array_equal(several, np.tile(one, (6, 1, 1)))
 
 
+def test_probes_that_were_put_in_place_stay_when_more_frames_come(start_run, array_scan):
+    available = [3]
+    data = array_scan(FRAMES, POSITIONS, available=lambda: available[0])
+    run = start_run({"s": {"name": "OPRModel", "data": data}})
+    run.model.new_data()
+    probe = run.probe.S["SsG00"]
+    restored = np.arange(3 * 16 * 12).reshape(probe.shape).astype(np.complex64)
+    probe.data = restored
+    available[0] = 6
+    run.model.new_data()
+    np.testing.assert_array_equal(probe.data[:3], restored)
+    assert len(probe.data) == 6
+
+
+def test_modes_that_an_array_brings_need_nothing_to_make_them_differ(start_run, array_scan):
+    modes = np.random.default_rng(5).standard_normal((2, *SHAPE)) + 2
+    illumination = {"model": modes, "diversity": None}
+    scan = {"name": "Full", "data": array_scan(FRAMES, POSITIONS), "illumination": illumination}
+    run = start_run({"s": {**scan, "coherence": {"num_probe_modes": 2}}})
+    run.model.new_data()
+    found = run.probe.S["SsG00"].data
+    np.testing.assert_allclose(found / found[0, 0, 0], modes / modes[0, 0, 0], rtol=1e-4)
+    illumination["model"] = modes[0]
+    with pytest.raises(ParameterError, match=r"scans\.s\.illumination\.diversity.*alike"):
+        start_run({"s": {**scan, "coherence": {"num_probe_modes": 2}}})
+
+
 @pytest.mark.parametrize("propagation", ["farfield", "nearfield"])
 def test_transforms_of_the_users_own_are_those_that_are_used(load, array_scan, propagation):
     calls = []

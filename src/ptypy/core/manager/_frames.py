@@ -111,10 +111,13 @@ class Growing:
         self._room: Stack = storage.data
 
     def append(self, layers: Stack, expected: int) -> slice:
-        """Add layers; ``expected`` is how many there may be in the end."""
+        """Add layers; ``expected`` is how many there may be in the end.
+
+        Whoever replaced the storage's array meanwhile finds it continued.
+        """
         used = len(self.storage.data)
         needed = used + len(layers)
-        if needed > len(self._room):
+        if needed > len(self._room) or not np.may_share_memory(self.storage.data, self._room):
             # Memory that is never written costs nothing, so asking for double is free.
             room = np.empty((max(2 * used, needed, expected), *layers.shape[1:]), self._room.dtype)
             room[:used] = self.storage.data

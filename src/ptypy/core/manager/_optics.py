@@ -197,7 +197,10 @@ def sharing_faults(scan: ScanModel, scans: dict[str, ScanModel]) -> list[Fault]:
         if owner is not scan and not remedy:
             mine, theirs = scan.count_modes(part), owner.count_modes(part)
             if scan.light != owner.light or mine != theirs:
-                remedy = f"has another `coherence`: {theirs} of {owner.light}; give both the same"
+                remedy = (
+                    f"has another `coherence` ({theirs} modes at {len(owner.light.energies)} "
+                    f"energies, this one {mine} at {len(scan.light.energies)}): give both the same"
+                )
             elif scan.has_probe_per_frame or owner.has_probe_per_frame:
                 remedy = "cannot be: frames of one of the scans have probes of their own"
         if remedy:
