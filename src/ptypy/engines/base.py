@@ -217,6 +217,19 @@ class BaseEngine:
         automatic save. Frames that were there then may be missing, and others be there.
         """
 
+    def engine_files(self) -> dict[str, Mapping[str, Any]]:
+        """Give what is to be kept in files beside the result. Override me.
+
+        Called on every process after `engine_finalize`; engines write no files themselves.
+
+        Returns
+        -------
+        dict
+            By the name of the file, relative to ``io.home``: a tree as `ptypy.io.h5write` takes
+            it. The run writes what the master gives, each file whole or not at all.
+        """
+        return {}
+
     def engine_initialize(self) -> None:
         """Prepare what needs no frames. Override me. Called once."""
 
