@@ -36,7 +36,7 @@ def define(register, **members):
 
 
 @pytest.mark.parametrize("backend", ["serial", "cupy", "pycuda"])
-@pytest.mark.parametrize("name", ["DM", "RAAR", "EPIE", "ML"])
+@pytest.mark.parametrize("name", ["DM", "RAAR", "EPIE", "ML", "ThreePIE"])
 def test_the_names_of_one_backend_mean_the_same_algorithm(name, backend):
     assert find_engine(f"{name}_{backend}") is find_engine(name)
     defaults_tree["ptycho"].validate(Param(engines=Param(e=Param(name=f"{name}_{backend}"))))

@@ -14,7 +14,7 @@ from ptypy.engines._passage import Passage, Place, Steps
 from ptypy.engines._registry import register
 from ptypy.engines._slices import Slices
 from ptypy.engines.base import Errors
-from ptypy.engines.stochastic import EPIE, _Pool
+from ptypy.engines.stochastic import EPIE, Pool
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
 
@@ -211,7 +211,7 @@ class ThreePIE(EPIE):
 
     def _visit(
         self,
-        pool: _Pool,
+        pool: Pool,
         obj: Complex,
         places: tuple[Corners, Rows | None],
         rows: Corners,
