@@ -125,6 +125,17 @@ def test_an_engine_finds_its_containers(known, own_engine):
     assert engine.ex is run.ptycho.exit
 
 
+def test_an_engine_divides_a_container_by_its_weights_as_scripts_of_ptypy_do(known, own_engine):
+    run = known()
+    engine = define(own_engine)(run.ptycho, Param(numiter=1))
+    before = run.obj.data.copy()
+    weights = engine.ob.copy(fill=4.0)
+    engine.ob /= weights
+    np.testing.assert_allclose(run.obj.data, before / 4)
+    with pytest.raises(AttributeError):
+        engine.ob = weights
+
+
 def test_an_engine_refuses_models_that_it_cannot_treat(known, own_engine):
     engine_class = define(own_engine, SUPPORTED_MODELS=[Vanilla])
     with pytest.raises(ParameterError, match=r"BlockFull.*it can treat Vanilla"):

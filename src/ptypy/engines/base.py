@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Errors = npt.NDArray[np.float64]
 """(N, 3): fourier, photons, exit of every frame; NaN where an engine has no such number."""
 
+CONTAINERS = frozenset({"pr", "ob", "ex", "di", "ma"})
+"""Names under which an engine finds the containers of the run."""
+
 
 class BaseEngine:
     """What every engine is. Override the four ``engine_*`` hooks.
@@ -111,6 +114,12 @@ class BaseEngine:
         self.numiter: int = self.p.numiter
         self.residual = float("nan")
         self._check_models()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `self.ob /= weights` divides in place and then assigns what it was all along.
+        if name in CONTAINERS and value is getattr(self, name):
+            return
+        super().__setattr__(name, value)
 
     @property
     def pr(self) -> Container:
