@@ -21,7 +21,7 @@ from ptypy.core.ptycho._names import free_label, listed, now, script_name
 from ptypy.core.ptycho._parameters import PtychoParameters
 from ptypy.core.ptycho._positions import restore_positions
 from ptypy.core.ptycho._resume import Resumption, resume
-from ptypy.core.ptycho._saving import save
+from ptypy.core.ptycho._saving import save, save_files
 from ptypy.core.ptycho._sources import spell_out_sources
 from ptypy.core.ptycho._waiting import wait_for_frames
 from ptypy.core.save_load import (
@@ -247,6 +247,7 @@ class Ptycho(Base, PtychoParameters):
             iterate_until_done(self, engine, self._resumption)
         finally:
             self.runtime["stop"] = now()
+        save_files(self, engine)
         if self.p.io.get("rfile"):
             self.save_run(kind=self.p.io.rformat or "minimal")
 
