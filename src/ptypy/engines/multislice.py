@@ -199,7 +199,8 @@ class ThreePIE(EPIE):
             assert isinstance(block, PackedBlock)  # noqa: S101 - `take` makes no other
             stack = self.stacks[block.block.obj.ID].data
             passage = self._passages[id(block.illumination)]
-            probe: Complex = block.probe * block.illumination.pre_phase.conj()
+            phase = block.illumination.pre_phase.conj()
+            probe = np.asarray(block.probe * phase, np.complex64)
             places = block.places(self.looks_between)
             errors += [
                 passage.compare(stack, _place(*places, j), probe, block.measured[j])
@@ -223,7 +224,7 @@ class ThreePIE(EPIE):
         errors = np.full((len(pool.measured), 3), np.nan)
         for stretch in self._stretches(rows, obj, first.probe, probe_moves):
             steps = self._steps(stack.data, probe_moves)
-            probe: Complex = first.probe * phase.conj()
+            probe = np.asarray(first.probe * phase.conj(), np.complex64)
             for j in stretch:
                 errors[j, ::2] = passage.visit(
                     stack.data, _place(*places, j), probe, pool.measured[j], steps
