@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 Complex = npt.NDArray[np.complexfloating[Any, Any]]
 
 
+@functools.lru_cache(maxsize=16)
 def circle(shape: tuple[int, int], area: float) -> npt.NDArray[np.bool_]:
     """Draw a circle about the centre pixel ``shape // 2``.
 
@@ -23,12 +25,13 @@ def circle(shape: tuple[int, int], area: float) -> npt.NDArray[np.bool_]:
     Returns
     -------
     (H, W) bool
-        True inside.
+        True inside; one array for all who ask, which cannot be written to.
     """
     height, width = shape
     y, x = np.ogrid[:height, :width]
     distance2 = (y - height // 2) ** 2 + (x - width // 2) ** 2
     inside: npt.NDArray[np.bool_] = np.pi * distance2 < area * height * width
+    inside.flags.writeable = False
     return inside
 
 
@@ -49,6 +52,45 @@ def confine(probe: Complex, area: float | None, fourier_area: float | None) -> N
         probe[...] = np.fft.ifft2(spectrum)
     if area is not None:
         probe *= circle(shape, area)
+
+
+def fit(
+    present: Complex,
+    numerator: Complex,
+    denominator: npt.NDArray[np.floating[Any]],
+    inertia: float,
+    held: Complex | None = None,
+) -> None:
+    """Give an array the value that fits a sum of squares best, in place.
+
+    ``(numerator + inertia held) / (denominator + inertia)``; what nothing determines stays.
+
+    Parameters
+    ----------
+    present : (L, H, W) complex
+        Overwritten.
+    numerator : (L, H, W) complex
+        Overwritten.
+    denominator : (H, W) or (L, H, W) real
+        Overwritten.
+    inertia : float
+        Weight of what is held on to.
+    held : (L, H, W) complex, optional
+        The present array if not given.
+    """
+    weight = denominator.dtype.type(inertia)
+    denominator += weight
+    if not weight:
+        np.divide(numerator, denominator, out=present, where=denominator > 0)
+        return
+    # A product with the reciprocal takes a quarter of the time of complex numbers divided.
+    np.reciprocal(denominator, out=denominator)
+    if held is None:
+        present *= weight
+        numerator += present
+    else:
+        numerator += weight * held
+    np.multiply(numerator, denominator, out=present)
 
 
 def clip_modulus(obj: Complex, limits: tuple[float, float]) -> None:

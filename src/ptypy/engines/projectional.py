@@ -21,7 +21,7 @@ from ptypy.engines._blocks import (
     group_by_probe,
     largest,
 )
-from ptypy.engines._constraints import clip_modulus, smooth
+from ptypy.engines._constraints import clip_modulus, fit, smooth
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
 from ptypy.errors import Fault
@@ -266,9 +266,8 @@ class ProjectionEngine(BlockEngine):
             add_up(numerator, denominator)
             inertia = self.p.object_inertia * self._mean_power[id(storage)]
             std = self.p.obj_smooth_std
-            numerator += denominator.dtype.type(inertia) * (smooth(obj, std) if std else obj)
-            denominator += denominator.dtype.type(inertia)
-            np.divide(numerator, denominator, out=obj, where=denominator > 0)
+            held = smooth(obj, std) if std else None
+            fit(obj, numerator, denominator, inertia, held)
             if self.p.clip_object is not None:
                 clip_modulus(obj, self.p.clip_object)
 
@@ -284,12 +283,9 @@ class ProjectionEngine(BlockEngine):
                 block.add_probe_sums(illumination, sums, self.looks_between)
             add_up(numerator, denominator)
             frames = self._num_frames[id(illumination)] / illumination.sets
-            inertia = denominator.dtype.type(self.p.probe_inertia * frames)
-            numerator += inertia * probe
-            denominator += inertia
             old = probe.copy()
-            each = illumination.spread(denominator)
-            np.divide(numerator, each, out=probe, where=each > 0)
+            inertia = self.p.probe_inertia * frames
+            fit(probe, numerator, illumination.spread(denominator), inertia)
             self.confine_probe(illumination)
             change = max(change, _relative_change(old, probe))
         return change
