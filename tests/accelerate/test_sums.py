@@ -34,7 +34,8 @@ def project_with_sums(case, *sums, **options):
     project(case.transform, apart, *place, case.packed_amplitude, **arguments)
     after = np.zeros_like(case.obj), np.zeros(case.obj.shape, np.float32)
     shifts = arguments.get("shifts")
-    object_sums(case.transform, apart, case.probe, case.corners, *after, shifts=shifts)
+    place = (case.transform, apart, case.probe, case.corners)
+    object_sums(*place, *after, obj=case.obj, shifts=shifts)
     return waves, apart, after
 
 

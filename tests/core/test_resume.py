@@ -41,24 +41,31 @@ def everything(folder):
 EPIE = {"name": "EPIE", "numiter": 6}
 
 
-def test_frame_after_frame_goes_on_to_the_very_bits(start, run_text, tmp_path):
+REFINED = {**EPIE, "position_refinement": {"start": 1, "amplitude": 1e-7, "max_shift": 2e-7}}
+
+
+@pytest.mark.parametrize("engine", [EPIE, REFINED])
+def test_frame_after_frame_goes_on_to_the_very_bits(start, run_text, tmp_path, engine):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
-    code, said = start(script(run_text, EPIE), name=f"{whole.name}/a.py").end()
+    code, said = start(script(run_text, engine), name=f"{whole.name}/a.py").end()
     assert code == 0, said
     (tmp_path / "out").rename(whole / "out")
     for iteration in (2, 5):
-        run = start(script(run_text, EPIE))
+        run = start(script(run_text, engine))
         run.wait_for(f"iteration engine00 {iteration}")
         run.send(signal.SIGKILL)
         run.end()
-    code, said = start(script(run_text, EPIE)).end()
+    code, said = start(script(run_text, engine)).end()
     assert code == 0, said
     assert "going on after" in said
     name = "out/moon_EPIE_0006.ptyr"
     np.testing.assert_array_equal(obj(tmp_path / name), obj(whole / name))
     assert history(tmp_path / name) == history(whole / name)
+    places = [content(folder / name).get("positions") for folder in (tmp_path, whole)]
+    assert (engine is REFINED) is (places[0] is not None)
+    np.testing.assert_equal(*places)
 
 
 @pytest.mark.parametrize(

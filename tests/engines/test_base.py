@@ -67,11 +67,13 @@ def test_defaults_are_within_their_own_limits():
     defaults_tree["engine"].sanity_check()
 
 
-def test_asking_for_position_refinement_is_an_error_and_leaving_it_is_not(known):
-    for value in (True, Param(), Param(amplitude=1e-7)):
-        with pytest.raises(ParameterError, match=r"engines\.engine00\.position_refinement"):
-            known().run("DM", numiter=1, position_refinement=value)
-    known().run("DM", numiter=1, position_refinement=False)
+def test_positions_stay_as_they_are_unless_refinement_is_asked_for(known):
+    for value, moves in ((True, True), (Param(), True), (False, False), (None, False)):
+        run = known()
+        epars = {} if value is None else {"position_refinement": value}
+        run.run("DM", numiter=1, **epars)
+        (block,) = run.ptycho.model.blocks
+        assert bool((block.object_views.coord != block.positions).any()) is moves
     assert find_engine("DM").DEFAULT.position_refinement is False
 
 

@@ -423,7 +423,8 @@ def test_light_and_balance_are_what_summing_frame_by_frame_gives(known):
     for y, x in corners:
         light[y : y + 32, x : x + 32] += (np.abs(run.probe.data) ** 2).sum(axis=0)
         met += np.abs(obj[y : y + 32, x : x + 32]) ** 2
-    np.testing.assert_allclose(light_on_object(engine.blocks), light, atol=1e-4 * light.max())
-    np.testing.assert_allclose(object_under_probe(engine.blocks), met, rtol=1e-4)
+    blocks, (probe,) = engine.blocks, engine.blocks[0].illuminations
+    np.testing.assert_allclose(light_on_object(run.obj, blocks), light, atol=1e-4 * light.max())
+    np.testing.assert_allclose(object_under_probe(probe, blocks), met, rtol=1e-4)
     expected = (light**2).sum() / (len(corners) * (light * np.abs(obj) ** 2).sum())
-    assert balance(engine.blocks) == pytest.approx(expected, rel=1e-3)
+    assert balance(probe, blocks) == pytest.approx(expected, rel=1e-3)

@@ -111,8 +111,8 @@ def project(
         error is not above it is left as it is (M is the identity).
     object_numerator : (Ho, Wo) complex64, optional
     object_denominator : (Ho, Wo) float32, optional
-        Added to, in place, what `object_sums` would add afterwards, from the same probe and the
-        new waves, but while each frame is still near the processor.
+        Added to, in place, what ``object_sums(..., obj=obj)`` would add afterwards, from the same
+        probe and object and the new waves, but while each frame is still near the processor.
 
     Returns
     -------
@@ -166,5 +166,8 @@ def project(
 
         run_ranges(work, scene.frames, parts)
         if object_numerator is not None and object_denominator is not None:
-            sums.add_to(object_numerator, object_denominator, 1.0 / transform.scale)
+            weights = np.zeros_like(object_denominator)
+            sums.add_to(object_numerator, weights, 1.0 / transform.scale)
+            object_numerator += weights * obj
+            object_denominator += weights
     return errors

@@ -72,23 +72,25 @@ def update_strip(
     pull: float,
     a: float,
     b: float,
+    scale: float,
     sums: int,
     sums_row: int,
     sums_plane: int,
 ) -> float:
     """Move one strip: psi <- psi - pull psi + a P O + b tile; give sum |change|^2.
 
-    Unless ``sums`` is 0, add conj(P) psi to two planes there.
+    Unless ``sums`` is 0, add conj(P) (psi - P O / scale) to two planes there.
     """
-    away, as_, bs = spread(-pull), spread(a), spread(b)
+    away, as_, bs, bare = spread(-pull), spread(a), spread(b), spread(1.0 / scale)
     squares = spread(0.0)
     for i in range(height):
         o, p, w, t = obj + i * row, probe + i * ROW, wave + i * ROW, tile + i * ROW
         ore, oim = load(o), load(o + plane)
         pre, pim = load(p), load(p + VECTOR)
         old_re, old_im = load(w), load(w + VECTOR)
-        re = as_ * (ore * pre - oim * pim) + bs * load(t) + away * old_re
-        im = as_ * (ore * pim + oim * pre) + bs * load(t + VECTOR) + away * old_im
+        product_re, product_im = ore * pre - oim * pim, ore * pim + oim * pre
+        re = as_ * product_re + bs * load(t) + away * old_re
+        im = as_ * product_im + bs * load(t + VECTOR) + away * old_im
         squares = squares + re * re + im * im
         fetch(w + AHEAD)
         fetch(w + AHEAD + VECTOR)
@@ -97,6 +99,7 @@ def update_strip(
         store(w + VECTOR, im)
         if sums != 0:
             s = sums + i * sums_row
+            re, im = re - bare * product_re, im - bare * product_im
             store(s, load(s) + (pre * re + pim * im))
             store(s + sums_plane, load(s + sums_plane) + (pre * im - pim * re))
     result: float = total(squares)
@@ -117,6 +120,7 @@ def update_frame(
     pull: float,
     a: float,
     b: float,
+    scale: float,
     sums: int,
     sums_row: int,
     sums_plane: int,
@@ -140,6 +144,7 @@ def update_frame(
                 pull,
                 a,
                 b,
+                scale,
                 sums + s * VECTOR if sums != 0 else 0,
                 sums_row,
                 sums_plane,
@@ -216,6 +221,7 @@ def project_range(
             pull,
             pull / scale,
             b * scale,
+            scale,
             target,
             target_row,
             target_plane,

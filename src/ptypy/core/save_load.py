@@ -45,7 +45,8 @@ def describe_run(run: Ptycho, kind: str) -> Param:
     Returns
     -------
     Param
-        ``probe``, ``obj`` (storages by ID), ``pars``, ``runtime``.
+        ``probe``, ``obj`` (storages by ID), ``pars``, ``runtime``. Refined positions, which all
+        processes must gather, are added by `ptypy.core.ptycho`.
     """
     energies = _energies(run)
     grids = kind in ("dls", "dump")

@@ -4,6 +4,7 @@ One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE),
 mathematics of each is in ``docs/explanations/engines.md``.
 """
 
+from ptypy.engines._gather import bring_together
 from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.engines._registry import ENGINES, find_engine, register, register_backend_names
 from ptypy.engines.base import BaseEngine
@@ -19,6 +20,7 @@ __all__ = [
     "RAAR",
     "BaseEngine",
     "PositionCorrectionEngine",
+    "bring_together",
     "find_engine",
     "register",
 ]

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.engines._blocks import (
-    BATCH,
+    FrameBlock,
     Illumination,
-    PackedBlock,
-    Real,
     Rows,
     add_up,
+    group_by_object,
     group_by_probe,
-    pack,
 )
 from ptypy.engines._constraints import find_shift_to_center, move
+from ptypy.engines._packed_block import PackedBlock, is_simple
+from ptypy.engines._plain_block import PlainBlock
 from ptypy.engines._position_refinement import PositionCorrectionEngine
+from ptypy.engines._position_search import PositionSearch
 from ptypy.errors import Fault, ParameterError
 
 if TYPE_CHECKING:
+    from ptypy.core.classes import Storage
+    from ptypy.core.geometry import Geo
     from ptypy.core.manager import Block
+    from ptypy.core.ptycho import Ptycho
 
 
 class BlockEngine(PositionCorrectionEngine):
@@ -63,11 +68,17 @@ class BlockEngine(PositionCorrectionEngine):
         """Whether frames see the object between its pixels in this iteration."""
         return self.p.subpix is not None and self.curiter >= self.p.subpix_start
 
+    def __init__(self, ptycho_parent: Ptycho, pars: Mapping[str, Any] | None = None) -> None:
+        super().__init__(ptycho_parent, pars)
+        self._support_was_asked = "probe_support" in (pars or {})
+
     def engine_initialize(self) -> None:
         """Start without frames."""
-        self.blocks: list[PackedBlock] = []
+        self.blocks: list[FrameBlock] = []
         self._illuminations: dict[int, Illumination] = {}
         self._known: set[tuple[int, int]] = set()
+        pars = self.refinement
+        self._search = None if pars is None else PositionSearch(pars, self.label)
 
     def frames_in_order(self) -> list[Block]:
         """Give the blocks in the order in which they were packed."""
@@ -75,6 +86,9 @@ class BlockEngine(PositionCorrectionEngine):
 
     def engine_prepare(self) -> None:
         """Pack the blocks that are new."""
+        if self._search is not None:
+            self.ptycho.record_positions = True
+            self._search.make_room(self.ptycho.model.blocks)
         for block in self.ptycho.model.blocks:
             key = (id(block), len(block.counts))
             if key not in self._known:
@@ -85,24 +99,36 @@ class BlockEngine(PositionCorrectionEngine):
         """Let go of what was packed."""
         self.engine_initialize()
 
-    def take(self, block: Block) -> PackedBlock:
+    def take(self, block: Block) -> FrameBlock:
         """Pack one block; engines that keep more for a block add it here."""
+        phased = all(colour.geometry.is_plain for colour in block.colours)
+        illuminations = [
+            self._find_illumination(colour.probe, colour.geometry if phased else None, block)
+            for colour in block.colours
+        ]
+        if not is_simple(block):
+            return PlainBlock(block, illuminations, self.KIND)
         from ptypy.accelerate import Transform
 
         shape = (block.counts.shape[-2], block.counts.shape[-1])
-        illumination = self._find_illumination(block)
-        return pack(block, Transform(shape), illumination, kind=self.KIND)
+        transfer = getattr(block.geometry.propagator, "transfer", None)
+        return PackedBlock(block, Transform(shape, transfer), illuminations[0], self.KIND)
 
-    def _find_illumination(self, block: Block) -> Illumination:
-        """Give the probe of a block in the kernels' form; blocks that share it share it here."""
-        key = id(block.probe)
-        pre_phase = block.geometry.pre_phase
+    def _find_illumination(
+        self, probe: Storage, geometry: Geo | None, block: Block
+    ) -> Illumination:
+        """Give a probe in the kernels' form; blocks that share it share it here."""
+        key = id(probe)
+        phase = None if geometry is None else geometry.pre_phase
         if key not in self._illuminations:
-            self._illuminations[key] = Illumination(block.probe, pre_phase)
+            rows = block.probe_rows
+            modes = None if rows is None else rows.shape[1]
+            self._illuminations[key] = Illumination(probe, phase, modes)
         known = self._illuminations[key]
-        if known.pre_phase.shape != pre_phase.shape or not np.allclose(known.pre_phase, pre_phase):
+        same = known.is_phased == (phase is not None)
+        if not same or (phase is not None and not np.allclose(known.pre_phase, phase)):
             raise ParameterError(
-                f"scan {block.label}: scans that share a probe must share their geometry"
+                f"probe {probe.ID}: scans that share a probe must share their geometry"
             )
         return known
 
@@ -118,7 +144,20 @@ class BlockEngine(PositionCorrectionEngine):
 
     def confine_probe(self, illumination: Illumination) -> None:
         """Impose the supports that the parameters ask for."""
-        illumination.confine(illumination.waves, self.p.probe_support, self.p.probe_fourier_support)
+        illumination.confine(illumination.waves, *self.probe_areas)
+
+    @property
+    def probe_areas(self) -> tuple[float | None, float | None]:
+        """Shares of the frame that the probe may light, in the sample and in its far field.
+
+        A near field lights the whole frame: there the first acts only if it was asked for.
+        """
+        area = self.p.probe_support
+        if not self._support_was_asked and not all(
+            block.block.geometry.is_farfield for block in self.blocks
+        ):
+            area = None
+        return area, self.p.probe_fourier_support
 
     def center_probes(self, tolerance: float | None) -> None:
         """Move probes that have drifted back to the centre, and everything else along.
@@ -135,10 +174,10 @@ class BlockEngine(PositionCorrectionEngine):
                 continue
             move(illumination.waves, shift)
             illumination.store()
-            for storage in {id(b.block.obj): b.block.obj for b in blocks}.values():
+            for storage, _ in group_by_object(blocks):
                 move(storage.data, shift, fill=storage.fill_value)
             for block in blocks:
-                _move_waves(block, shift)
+                block.move_waves(shift)
 
     def model_errors(self) -> Rows:
         """Compare model and measurement of every frame.
@@ -148,50 +187,33 @@ class BlockEngine(PositionCorrectionEngine):
         (N, 3) float64
             Sums over the trusted pixels: (abs(model) - sqrt(I))^2, (model - I)^2 / (I + 1), I.
         """
-        from ptypy.accelerate import model_error
+        rows = [block.compare(self.looks_between) for block in self.blocks]
+        return np.concatenate(rows) if rows else np.empty((0, 3))
 
-        rows = []
-        for block in self.blocks:
-            corners, shifts = block.places(self.looks_between)
-            rows += [
-                model_error(
-                    block.transform,
-                    block.probe,
-                    block.obj,
-                    corners[part],
-                    amplitude,
-                    shifts=None if shifts is None else shifts[part],
-                )
-                for part, amplitude in self._amplitudes(block)
-            ]
-        if not rows:
-            return np.empty((0, 3))
-        errors = np.concatenate(rows)
-        if self.blocks[0].scale is not None:
-            scales = np.concatenate([block.scale for block in self.blocks])
-            errors[:, 0] *= scales
-            errors[:, 2] *= scales
-        return errors
+    def refine_positions(self) -> None:
+        """Move frames to better positions, in the iterations in which that is asked for.
 
-    def _amplitudes(self, block: PackedBlock) -> Iterator[tuple[slice, Real]]:
-        """Give the packed amplitudes of a block, all at once or in parts.
-
-        Where the model of a frame is to be scaled, the measurement is scaled the other way.
+        To be called once an iteration, before `curiter` is raised; see `PositionSearch.refine`.
         """
-        if self.KIND == "amplitude":
-            yield slice(None), block.measured
+        search, iteration = self._search, self.curiter
+        amplitude = None if search is None else search.amplitude(iteration, self.numiter)
+        if search is None or amplitude is None or not self.blocks:
             return
-        buffer = np.empty_like(block.measured[:BATCH])
-        for start in range(0, block.num, BATCH):
-            part = slice(start, min(start + BATCH, block.num))
-            counts = block.measured[part]
-            amplitude = buffer[: len(counts)]
-            np.sqrt(np.abs(counts, out=amplitude), out=amplitude)
-            if block.scale is not None:
-                factor = 1.0 / np.sqrt(block.scale[part])
-                amplitude *= factor.reshape(-1, *[1] * (counts.ndim - 1)).astype(np.float32)
-            np.copysign(amplitude, counts, out=amplitude)
-            yield part, amplitude
+        moved = search.refine(
+            self.blocks, iteration=iteration, amplitude=amplitude, between=self.looks_between
+        )
+        if search.records:
+            search.note(self.blocks, iteration, self.ptycho.runtime)
+        self.positions_moved(moved)
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Look again at what depends on where frames lie. Override me.
+
+        Parameters
+        ----------
+        moved : list of (N,) bool
+            For each block, whether a better position was found for a frame.
+        """
 
     def judge(self, errors: Rows) -> None:
         """Set `residual`, and the column of `errors` that speaks of photons, from the model."""
@@ -218,14 +240,3 @@ def residual(measured: Rows) -> float:
     sums = measured.sum(axis=0)
     add_up(sums)
     return float(np.sqrt(sums[0] / sums[2])) if sums[2] > 0 else float("nan")
-
-
-def _move_waves(block: PackedBlock, shift: tuple[int, int]) -> None:
-    """Move the exit waves of a block, some frames at a time."""
-    if block.waves is None:
-        return
-    for start in range(0, block.num, BATCH):
-        part = slice(start, start + BATCH)
-        waves = block.transform.unpack_waves(block.waves[part])
-        move(waves, shift)
-        block.waves[part] = block.transform.pack_waves(waves)

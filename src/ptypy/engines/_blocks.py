@@ -1,204 +1,219 @@
-"""Frames and probes in the form that the compiled kernels read."""
+"""What an engine can ask of a block of frames, whichever kernels answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.engines._constraints import confine
-from ptypy.errors import DataError, ParameterError
+from ptypy.engines._illumination import Illumination
 from ptypy.utils import parallel
 
 if TYPE_CHECKING:
-    from ptypy.accelerate import Transform
     from ptypy.core.classes import Storage
     from ptypy.core.manager import Block
 
-Complex = npt.NDArray[np.complex64]
-Real = npt.NDArray[np.float32]
+__all__ = [
+    "BATCH",
+    "Coefficients",
+    "Complex",
+    "FrameBlock",
+    "Illumination",
+    "Noise",
+    "Real",
+    "Rows",
+    "Sums",
+    "add_up",
+    "group_by_object",
+    "group_by_probe",
+    "largest",
+]
+
+Complex = npt.NDArray[np.complexfloating[Any, Any]]
+Real = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.float64]
+Sums = tuple[Complex, Real]
+"""Numerator and denominator of what fits the exit waves best."""
 
 BATCH = 256
 """Frames converted at once: enough to keep threads busy, few enough to add no memory."""
 
+Member = TypeVar("Member", bound="FrameBlock")
 
-class Illumination:
-    """A probe storage as the kernels want it: times the phase of the geometry.
 
-    A far field is the plain Fourier transform of the exit wave times a quadratic phase.
-    Multiplying the probe by that phase once saves a multiplication for each frame. The
-    storage itself is physical whenever somebody else may look at it.
+class Coefficients(NamedTuple):
+    """A row of the table of projection algorithms.
+
+    ``psi <- (1 - a - b) psi + a PO + b M(c PO + (1 - c) psi)`` where PO is probe times
+    object and M makes the modulus of the far field that of the measurement.
     """
 
-    def __init__(self, storage: Storage, pre_phase: Complex) -> None:
-        self.storage = storage
-        self.pre_phase = np.asarray(pre_phase, np.complex64)
-        self.waves: Complex = np.empty(storage.data.shape, np.complex64)
-        """Probe modes times the phase, shape (M, H, W)."""
-        self.load()
-
-    def load(self) -> None:
-        """Take the probe from its storage."""
-        np.multiply(self.storage.data, self.pre_phase, out=self.waves)
-
-    def store(self) -> None:
-        """Give the probe back to its storage."""
-        np.multiply(self.waves, self.pre_phase.conj(), out=self.storage.data)
-
-    def confine(self, waves: Complex, area: float | None, fourier_area: float | None) -> None:
-        """Impose supports on waves that carry the phase of the geometry, in place.
-
-        See `ptypy.engines._constraints.confine` for the areas.
-        """
-        if fourier_area is None:
-            # A phase does not move light about: no need to take it off.
-            confine(waves, area, None)
-            return
-        waves *= self.pre_phase.conj()
-        confine(waves, area, fourier_area)
-        waves *= self.pre_phase
+    a: float
+    b: float
+    c: float
 
 
-@dataclass(slots=True, eq=False)
-class PackedBlock:
-    """A block of frames, its measurements packed for the kernels."""
+class Noise(NamedTuple):
+    """A model of the noise, as `ptypy.accelerate.likelihood_gradient` is told of it."""
 
-    block: Block
-    transform: Transform
-    measured: Real
-    """Amplitudes or counts in the order of the transform; untrusted pixels are negative."""
-    trusted: Rows
-    """Number of trusted pixels of each frame, at least 1, shape (N,)."""
-    illumination: Illumination
-    offsets: npt.NDArray[np.int64] | None
-    """From the nearest pixels to those above and left of each frame, (N, 2); see `places`."""
-    shifts: Rows | None
-    """Part of a pixel from there to the frame, (N, 2); None if all lie on whole pixels."""
-    waves: Real | None = None
-    """Exit waves in the order of the transform, for engines that keep them."""
-    scale: Rows | None = None
-    """Factor from the model's to the measured intensity of each frame, shape (N,)."""
+    noise: str
+    factor: float
+    floor: float
 
-    @property
-    def probe(self) -> Complex:
-        """Probe modes times the phase of the geometry, shape (M, H, W)."""
-        return self.illumination.waves
 
-    @property
-    def obj(self) -> Complex:
-        """Object as it is now, shape (Ho, Wo); it may have grown since the last look."""
-        data: Complex = self.block.obj.data[0]
-        return data
+class FrameBlock(ABC):
+    """Frames that an engine holds at once, with the operations that engines are made of.
 
-    @property
-    def corners(self) -> npt.NDArray[np.int64]:
-        """Upper left corner of every frame in the object, to the nearest pixel, shape (N, 2)."""
-        corners: npt.NDArray[np.int64] = self.block.corners
-        return corners
+    Two kinds exist: `PackedBlock`, on compiled kernels, for frames that are one transform of
+    one object under a common probe; `PlainBlock` for everything else that a model may ask for.
 
-    def places(self, between: bool) -> tuple[npt.NDArray[np.int64], Rows | None]:
-        """Say where frames lie, to the nearest pixel or between pixels.
+    ``between`` says whether frames see the object between its pixels, or at the nearest ones.
+    Arrays for an object have the shape (L, Ho, Wo) of its storage, arrays for a probe that of
+    `Illumination.waves`; what is summed over object modes or probe modes lacks the first axis.
 
-        Returns
-        -------
-        corners : (N, 2) int64
-            Upper left corner in the object [px].
-        shifts : (N, 2) float64 or None
-            Part of a pixel that is to be added; None if there is nothing to add.
-        """
-        if not between or self.offsets is None:
-            return self.corners, None
-        return self.corners + self.offsets, self.shifts
+    Parameters
+    ----------
+    block : Block
+        As the scan model hands it over.
+    """
 
-    @property
-    def exit_waves(self) -> Real:
-        """Exit waves of an engine that keeps them."""
-        if self.waves is None:
-            raise DataError(f"scan {self.block.label}: this engine keeps no exit waves")
-        return self.waves
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        num = len(block.counts)
+        trusted = block.mask.sum(axis=(-2, -1), dtype=np.float64)
+        self.trusted: Rows = np.maximum(np.broadcast_to(trusted, (num,)), 1.0)
+        """Number of trusted pixels of each frame, at least 1, shape (N,)."""
+        self.scale: Rows | None = None
+        """Factor from the model's to the measured intensity of each frame, shape (N,)."""
 
     @property
     def num(self) -> int:
         """Number of frames."""
         return len(self.trusted)
 
+    @property
+    @abstractmethod
+    def meetings(self) -> tuple[tuple[Storage, Illumination], ...]:
+        """Objects and the probes that these frames see them in."""
 
-def pack(
-    block: Block,
-    transform: Transform,
-    illumination: Illumination,
-    *,
-    kind: Literal["amplitude", "counts"],
-) -> PackedBlock:
-    """Pack the measurements of a block.
+    @property
+    def illuminations(self) -> tuple[Illumination, ...]:
+        """Probes that meet these frames, each once."""
+        return tuple({id(probe): probe for _, probe in self.meetings}.values())
 
-    Parameters
-    ----------
-    block : Block
-        Frames as the scan model hands them over.
-    transform : Transform
-        Plan of the Fourier transform of one frame.
-    illumination : Illumination
-        Probe that meets these frames.
-    kind : {'amplitude', 'counts'}
-        What the engine compares its model with.
+    @property
+    def objects(self) -> tuple[Storage, ...]:
+        """Objects that these frames see, each once."""
+        return tuple({id(obj): obj for obj, _ in self.meetings}.values())
 
-    Returns
-    -------
-    PackedBlock
+    @abstractmethod
+    def corners_on(self, obj: Storage) -> npt.NDArray[np.int64]:
+        """Give the upper left pixel of every frame in one of `objects`, shape (N, 2)."""
 
-    Raises
-    ------
-    ParameterError
-        If the geometry or the number of object modes is beyond this version.
-    """
-    _check(block)
-    num = len(block.counts)
-    measured = transform.pack_measured(block.counts, block.mask)
-    if kind == "amplitude":
-        for start in range(0, num, BATCH):
-            part = measured[start : start + BATCH]
-            np.copysign(np.sqrt(np.abs(part)), part, out=part)
-    trusted = block.mask.sum(axis=(-2, -1), dtype=np.float64)
-    trusted = np.maximum(np.broadcast_to(trusted, (num,)), 1.0)
-    offsets, shifts = block.between_pixels()
-    return PackedBlock(block, transform, measured, trusted, illumination, offsets, shifts)
+    @abstractmethod
+    def renew_places(self) -> None:
+        """Take over coordinates of the frames that somebody changed in the block's views."""
+
+    @abstractmethod
+    def begin_waves(self, between: bool, which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Set the exit waves to probe times object; of all frames, or of some, (N,) bool."""
+
+    @abstractmethod
+    def move_waves(self, shift: tuple[int, int]) -> None:
+        """Move exit waves by whole pixels (y, x); nothing if there are none."""
+
+    @abstractmethod
+    def project(
+        self,
+        between: bool,
+        coefficients: Coefficients,
+        power_bound: float | None,
+        sums: Mapping[int, Sums] | None = None,
+    ) -> Rows:
+        """Move the exit waves; see `ptypy.accelerate.project`.
+
+        With ``sums``, by ``id`` of an object's storage, add to them as `add_object_sums` does
+        from the new waves and the present probe.
+        """
+
+    @abstractmethod
+    def add_object_sums(self, obj: Storage, sums: Sums, between: bool) -> None:
+        """Add conj(P) psi and |P|^2 of every frame at its place in the object.
+
+        Between pixels that is a step of steepest descent, no longer than it may be, on top of
+        |P|^2 times the present object.
+        """
+
+    @abstractmethod
+    def add_probe_sums(self, illumination: Illumination, sums: Sums, between: bool) -> None:
+        """Add conj(O) psi and |O|^2 of every frame."""
+
+    @abstractmethod
+    def compare(self, between: bool) -> Rows:
+        """Compare model and measurement.
+
+        Returns
+        -------
+        (N, 3) float64
+            Sums over the trusted pixels of each frame: (abs(model) - sqrt(I))^2,
+            (model - I)^2 / (I + 1), I.
+        """
+
+    @abstractmethod
+    def compare_at(self, coord: Rows, between: bool) -> Rows:
+        """Compare model and measurement, as `compare` does, were the frames elsewhere.
+
+        Parameters
+        ----------
+        coord : (N, 2) float64
+            Where the centre of the probe falls on the object [m], (y, x).
+        """
+
+    @abstractmethod
+    def add_gradient(
+        self,
+        between: bool,
+        noise: Noise,
+        of_object: Mapping[int, Complex],
+        of_probe: Mapping[int, Complex],
+        errors: Rows,
+    ) -> Rows:
+        """Add gradients, by ``id`` of storage and illumination; give the misfit of each frame.
+
+        See `ptypy.accelerate.likelihood_gradient`. ``errors`` (N, 2) gets the sums of
+        (sqrt(model) - sqrt(I))^2 and of I. If frames have a factor, `scale`, it is renewed.
+        """
+
+    @abstractmethod
+    def expand(
+        self,
+        between: bool,
+        noise: Noise,
+        of_object: Mapping[int, Complex],
+        of_probe: Mapping[int, Complex],
+        order: int,
+    ) -> Rows:
+        """Expand the misfit along a direction; see `ptypy.accelerate.line_coefficients`."""
 
 
-def _check(block: Block) -> None:
-    """Refuse what the kernels do not calculate."""
-    if getattr(block.geometry, "propagation", "farfield") != "farfield":
-        raise ParameterError(
-            f"scan {block.label}: engines reconstruct far fields so far; "
-            f"`propagation` is {block.geometry.propagation!r}"
-        )
-    if block.obj.data.shape[0] != 1:
-        raise ParameterError(
-            f"scan {block.label}: engines reconstruct one object mode so far; "
-            f"set `coherence.num_object_modes` to 1 (it gives {block.obj.data.shape[0]} layers)"
-        )
-
-
-def group_by_object(blocks: Iterable[PackedBlock]) -> list[tuple[Storage, list[PackedBlock]]]:
+def group_by_object(blocks: Iterable[Member]) -> list[tuple[Storage, list[Member]]]:
     """Gather the blocks that look at the same object."""
-    groups: dict[int, tuple[Storage, list[PackedBlock]]] = {}
+    groups: dict[int, tuple[Storage, list[Member]]] = {}
     for block in blocks:
-        storage = block.block.obj
-        groups.setdefault(id(storage), (storage, []))[1].append(block)
+        for storage in block.objects:
+            groups.setdefault(id(storage), (storage, []))[1].append(block)
     return list(groups.values())
 
 
-def group_by_probe(
-    blocks: Iterable[PackedBlock],
-) -> list[tuple[Illumination, list[PackedBlock]]]:
+def group_by_probe(blocks: Iterable[Member]) -> list[tuple[Illumination, list[Member]]]:
     """Gather the blocks that share a probe."""
-    groups: dict[int, tuple[Illumination, list[PackedBlock]]] = {}
+    groups: dict[int, tuple[Illumination, list[Member]]] = {}
     for block in blocks:
-        groups.setdefault(id(block.illumination), (block.illumination, []))[1].append(block)
+        for illumination in block.illuminations:
+            groups.setdefault(id(illumination), (illumination, []))[1].append(block)
     return list(groups.values())
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.engines._blocks import Complex, Real, add_up
+from ptypy.engines._blocks import add_up
+from ptypy.engines._packed_block import Complex, Real
 
 __all__ = ["Exposure", "combine", "combine_probe"]
 

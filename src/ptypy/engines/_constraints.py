@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-Complex = npt.NDArray[np.complex64]
+Complex = npt.NDArray[np.complexfloating[Any, Any]]
 
 
 def circle(shape: tuple[int, int], area: float) -> npt.NDArray[np.bool_]:
@@ -35,7 +37,7 @@ def confine(probe: Complex, area: float | None, fourier_area: float | None) -> N
 
     Parameters
     ----------
-    probe : (M, H, W) complex64
+    probe : (M, H, W) complex
         Modes of a physical probe.
     area, fourier_area : float or None
         Share of the frame that may be lit, in the sample and in the far field; see `circle`.
@@ -64,20 +66,21 @@ def smooth(obj: Complex, sigma: float) -> Complex:
 
     Parameters
     ----------
-    obj : (H, W) complex64
+    obj : (..., H, W) complex
     sigma : float
-        Standard deviation [px].
+        Standard deviation along the last two axes [px].
 
     Returns
     -------
-    (H, W) complex64
+    (..., H, W) complex
         The edge is continued as it is, so that a constant stays a constant.
     """
     from scipy.ndimage import gaussian_filter
 
     smoothed = np.empty_like(obj)
-    smoothed.real = gaussian_filter(obj.real, sigma, mode="nearest")
-    smoothed.imag = gaussian_filter(obj.imag, sigma, mode="nearest")
+    axes = (-2, -1)
+    smoothed.real = gaussian_filter(obj.real, sigma, mode="nearest", axes=axes)
+    smoothed.imag = gaussian_filter(obj.imag, sigma, mode="nearest", axes=axes)
     return smoothed
 
 
@@ -86,7 +89,7 @@ def find_shift_to_center(probe: Complex, tolerance: float) -> tuple[int, int] | 
 
     Parameters
     ----------
-    probe : (M, H, W) complex64
+    probe : (M, H, W) complex
         All modes count, each with its power.
     tolerance : float
         Distance from the centre that is left alone [px].
@@ -114,7 +117,7 @@ def move(array: Complex, shift: tuple[int, int], fill: complex | None = None) ->
 
     Parameters
     ----------
-    array : (..., H, W) complex64
+    array : (..., H, W) complex
     shift : (int, int)
         Shift (y, x) [px].
     fill : complex, optional

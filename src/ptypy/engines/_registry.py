@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ptypy import defaults_tree
+from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils.text_utils import nearest
 from ptypy.utils.verbose import logger
@@ -55,7 +56,8 @@ def register(name: str | None = None) -> Callable[[Engine], Engine]:
         label = engine.__name__ if name is None else name
         defaults_tree.parse_doc(f"engine.{label}")(engine)
         # What stands below `position_refinement` has defaults, but nobody has asked for it yet.
-        if "position_refinement" in engine.DEFAULT:
+        if issubclass(engine, PositionCorrectionEngine):
+            engine.REFINEMENT = engine.DEFAULT["position_refinement"]
             engine.DEFAULT["position_refinement"] = False
         ENGINES[label] = engine
         return engine

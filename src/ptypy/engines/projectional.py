@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
 from ptypy.engines._blocks import (
+    Coefficients,
     Complex,
+    FrameBlock,
     Illumination,
-    PackedBlock,
-    Real,
+    Sums,
     add_up,
     group_by_object,
     group_by_probe,
@@ -29,16 +31,8 @@ if TYPE_CHECKING:
     from ptypy.core.manager import Block
 
 
-class Coefficients(NamedTuple):
-    """A row of the table of projection algorithms.
-
-    ``psi <- (1 - a - b) psi + a PO + b M(c PO + (1 - c) psi)`` where PO is probe times
-    object and M makes the modulus of the far field that of the measurement.
-    """
-
-    a: float
-    b: float
-    c: float
+GAIN = 0.99
+"""Share of the least movement of exit waves that the next must come below to count as gain."""
 
 
 class ProjectionEngine(BlockEngine):
@@ -154,8 +148,7 @@ class ProjectionEngine(BlockEngine):
     def engine_initialize(self) -> None:
         """Start without frames and without buffers."""
         super().engine_initialize()
-        self._object_sums: dict[int, tuple[Complex, Real]] = {}
-        self._probe_sums: dict[int, tuple[Complex, Real]] = {}
+        self._sums: dict[int, Sums] = {}
         self._mean_power: dict[int, float] = {}
         self._num_frames: dict[int, float] = {}
         self._power_bound: dict[int, float | None] = {}
@@ -167,7 +160,11 @@ class ProjectionEngine(BlockEngine):
             power = np.array(
                 [
                     sum(block.block.tot_power for block in blocks),
-                    sum(block.num * float(np.prod(block.transform.shape)) for block in blocks),
+                    sum(
+                        block.num * float(block.block.counts[0].size)
+                        for block in blocks
+                        if block.num
+                    ),
                 ]
             )
             add_up(power)
@@ -178,26 +175,30 @@ class ProjectionEngine(BlockEngine):
             self._num_frames[id(illumination)] = float(num[0])
             self._power_bound[id(illumination)] = self._choose_power_bound(blocks)
 
-    def take(self, block: Block) -> PackedBlock:
+    def take(self, block: Block) -> FrameBlock:
         """Pack a block and let its exit waves be probe times object."""
-        from ptypy.accelerate import initial_waves
-
         packed = super().take(block)
-        packed.illumination.load()
-        waves = packed.transform.empty_waves(packed.num, len(packed.probe))
-        corners, shifts = packed.places(self.looks_between)
-        initial_waves(packed.transform, waves, packed.probe, packed.obj, corners, shifts=shifts)
-        packed.waves = waves
+        for illumination in packed.illuminations:
+            illumination.load()
+        packed.begin_waves(self.looks_between)
         return packed
 
-    def _choose_power_bound(self, blocks: list[PackedBlock]) -> float | None:
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Let the exit waves of frames that were moved be probe times object.
+
+        They were those of another place, and would write its image over the one that is here.
+        """
+        for block, anew in zip(self.blocks, moved, strict=True):
+            block.begin_waves(self.looks_between, anew)
+
+    def _choose_power_bound(self, blocks: list[FrameBlock]) -> float | None:
         """Find the error that counts as noise; the same however the frames are split."""
         if self.p.fourier_power_bound is not None:
             return float(self.p.fourier_power_bound)
         if not self.p.fourier_relax_factor:
             return None
         brightest = largest(max(block.block.max_power for block in blocks))
-        pixels = float(np.prod(blocks[0].transform.shape))
+        pixels = float(np.prod(blocks[0].block.counts.shape[1:]))
         return 0.25 * float(self.p.fourier_relax_factor) ** 2 * brightest / pixels
 
     def engine_iterate(self, num: int) -> Errors:
@@ -205,106 +206,104 @@ class ProjectionEngine(BlockEngine):
         self.load_probes()
         errors = np.empty((0, 3))
         for _ in range(num):
-            errors = self._project()
-            self._overlap()
+            probe_moves = self.curiter >= self.p.probe_update_start
+            sums = None
+            if self.p.update_object_first or not probe_moves:
+                sums = self._clear_object_sums()
+            errors = self._project(sums)
+            self.weigh(errors)
+            self._overlap(probe_moves, sums)
             self.center_probes(self.p.probe_center_tol)
+            self.refine_positions()
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)
         return errors
 
-    def _project(self) -> Errors:
-        """Move every exit wave one step of the table's row."""
-        from ptypy.accelerate import project
+    def weigh(self, errors: Errors) -> None:
+        """Look at the errors of an iteration, before the next. Override me."""
 
-        rows = []
-        for block in self.blocks:
-            corners, shifts = block.places(self.looks_between)
-            rows.append(
-                project(
-                    block.transform,
-                    block.exit_waves,
-                    block.probe,
-                    block.obj,
-                    corners,
-                    block.measured,
-                    coefficients=self.coefficients(),
-                    power_bound=self._power_bound[id(block.illumination)],
-                    shifts=shifts,
-                )
+    def _project(self, sums: dict[int, Sums] | None) -> Errors:
+        """Move every exit wave one step of the table's row; sum up what they say of objects."""
+        rows = [
+            block.project(
+                self.looks_between,
+                self.coefficients(),
+                self._power_bound[id(block.illuminations[0])],
+                sums,
             )
+            for block in self.blocks
+        ]
         return np.concatenate(rows) if rows else np.empty((0, 3))
 
-    def _overlap(self) -> None:
+    def _overlap(self, probe_moves: bool, sums: dict[int, Sums] | None) -> None:
         """Update object and probe in turns until the probe has settled."""
-        probe_moves = self.curiter >= self.p.probe_update_start
         for turn in range(self.p.overlap_max_iterations):
-            if turn or self.p.update_object_first or not probe_moves:
-                self._update_objects()
+            if turn or sums is not None:
+                self._update_objects(None if turn else sums)
             if not probe_moves:
                 return
             if self._update_probes() < self.p.overlap_converge_factor:
                 break
         self.store_probes()
 
-    def _update_objects(self) -> None:
-        """Give each object the value that fits the exit waves best."""
-        from ptypy.accelerate import object_sums
+    def _clear_object_sums(self) -> dict[int, Sums]:
+        """Give zeros to sum into for each object, by the identity of its storage."""
+        return {
+            id(storage): self._zeros(storage, storage.data)
+            for storage, _ in group_by_object(self.blocks)
+        }
 
+    def _update_objects(self, sums: dict[int, Sums] | None) -> None:
+        """Give each object the value that fits the exit waves best; `sums` if they are known."""
+        known = self._clear_object_sums() if sums is None else sums
         for storage, blocks in group_by_object(self.blocks):
-            obj: Complex = storage.data[0]
-            numerator, denominator = _buffers(self._object_sums, storage, obj.shape, obj.shape)
-            for block in blocks:
-                corners, shifts = block.places(self.looks_between)
-                object_sums(
-                    block.transform,
-                    block.exit_waves,
-                    block.probe,
-                    corners,
-                    numerator,
-                    denominator,
-                    obj=obj,
-                    shifts=shifts,
-                )
+            obj: Complex = storage.data
+            numerator, denominator = known[id(storage)]
+            if sums is None:
+                for block in blocks:
+                    block.add_object_sums(storage, (numerator, denominator), self.looks_between)
             add_up(numerator, denominator)
-            inertia = np.float32(self.p.object_inertia * self._mean_power[id(storage)])
+            inertia = self.p.object_inertia * self._mean_power[id(storage)]
             std = self.p.obj_smooth_std
-            numerator += inertia * (smooth(obj, std) if std else obj)
-            denominator += inertia
+            numerator += denominator.dtype.type(inertia) * (smooth(obj, std) if std else obj)
+            denominator += denominator.dtype.type(inertia)
             np.divide(numerator, denominator, out=obj, where=denominator > 0)
             if self.p.clip_object is not None:
                 clip_modulus(obj, self.p.clip_object)
 
     def _update_probes(self) -> float:
         """Give each probe the value that fits the exit waves best; return the largest change."""
-        from ptypy.accelerate import probe_sums
-
         change = 0.0
         for illumination, blocks in group_by_probe(self.blocks):
             probe = illumination.waves
-            numerator, denominator = _buffers(
-                self._probe_sums, illumination, probe.shape, probe.shape[1:]
+            numerator, denominator = sums = self._zeros(
+                illumination, probe, None if illumination.modes is None else illumination.sets
             )
             for block in blocks:
-                corners, shifts = block.places(self.looks_between)
-                probe_sums(
-                    block.transform,
-                    block.exit_waves,
-                    block.obj,
-                    corners,
-                    numerator,
-                    denominator,
-                    shifts=shifts,
-                )
+                block.add_probe_sums(illumination, sums, self.looks_between)
             add_up(numerator, denominator)
-            inertia = np.float32(self.p.probe_inertia * self._num_frames[id(illumination)])
+            frames = self._num_frames[id(illumination)] / illumination.sets
+            inertia = denominator.dtype.type(self.p.probe_inertia * frames)
             numerator += inertia * probe
             denominator += inertia
             old = probe.copy()
-            np.divide(numerator, denominator, out=probe, where=denominator > 0)
+            each = illumination.spread(denominator)
+            np.divide(numerator, each, out=probe, where=each > 0)
             self.confine_probe(illumination)
             change = max(change, _relative_change(old, probe))
         return change
+
+    def _zeros(self, owner: Storage | Illumination, like: Complex, sets: int | None = None) -> Sums:
+        """Give zeros to sum into, the same memory each time unless the owner has grown."""
+        sums = self._sums.get(id(owner))
+        if sums is None or sums[0].shape != like.shape:
+            shape = like.shape[-2:] if sets is None else (sets, *like.shape[-2:])
+            self._sums[id(owner)] = sums = np.zeros_like(like), np.zeros(shape, like.real.dtype)
+        else:
+            for array in sums:
+                array.fill(0)
+        return sums
 
 
 def _is_range(limits: Any) -> bool:
@@ -329,6 +328,17 @@ class DM(ProjectionEngine):
     lowlim = 0.0
     help = How far beyond the overlap the exit waves are reflected; 1 is the difference map
 
+    [step_decay]
+    default = 10.0
+    type = float
+    lowlim = 0.0
+    help = So many iterations without gain halve the reflection; None keeps it
+    doc = The reflection is alpha over 1 + k / step_decay, with k the number of iterations after
+      which exit waves moved no less than ever before. Where the data contradict themselves (noise,
+      positions, a beam that is not stable) the difference map goes on searching, and the error
+      grows again.
+    userlevel = 2
+
     [name]
     default = DM
     type = str
@@ -337,10 +347,45 @@ class DM(ProjectionEngine):
 
     CITATION = "P. Thibault et al., Ultramicroscopy 109 (2009) 338 (difference map)"
 
+    def engine_initialize(self) -> None:
+        """Start without frames, with the whole reflection."""
+        super().engine_initialize()
+        self._gainless, self._least = 0, np.inf
+
+    def engine_prepare(self) -> None:
+        """Pack new blocks; with more frames the search begins anew."""
+        known = len(self.blocks)
+        super().engine_prepare()
+        if known and len(self.blocks) > known:
+            self._gainless, self._least = 0, np.inf
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Begin to count anew: frames that were moved may agree where they did not."""
+        super().positions_moved(moved)
+        self._gainless, self._least = 0, np.inf
+
+    def engine_state(self) -> dict[str, Any]:
+        """Give what the next reflections depend on."""
+        return {"gainless": self._gainless, "least": self._least}
+
+    def engine_restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with reflections of that length."""
+        self._gainless, self._least = int(state["gainless"]), float(state["least"])
+
     def coefficients(self) -> Coefficients:
         """Reflect about the overlap, project onto the measurement."""
         alpha = float(self.p.alpha)
+        if self.p.step_decay:
+            alpha /= 1.0 + self._gainless / float(self.p.step_decay)
         return Coefficients(-alpha, 1.0, 1.0 + alpha)
+
+    def weigh(self, errors: Errors) -> None:
+        """Count an iteration after which exit waves moved no less than ever before."""
+        moved = np.array([errors[:, 2].sum()])
+        add_up(moved)
+        if self.curiter >= self.p.probe_update_start:
+            self._gainless += bool(moved[0] > GAIN * self._least)
+            self._least = min(self._least, float(moved[0]))
 
 
 @register()
@@ -369,23 +414,6 @@ class RAAR(ProjectionEngine):
         """Mix the difference map with the projection onto the overlap."""
         beta = float(self.p.beta)
         return Coefficients(1.0 - 2.0 * beta, beta, 2.0)
-
-
-def _buffers(
-    known: dict[int, tuple[Complex, Real]],
-    owner: Storage | Illumination,
-    shape: tuple[int, ...],
-    real_shape: tuple[int, ...],
-) -> tuple[Complex, Real]:
-    """Give zeros to sum into, the same memory each time unless the owner has grown."""
-    pair = known.get(id(owner))
-    if pair is None or pair[0].shape != shape:
-        pair = np.zeros(shape, np.complex64), np.zeros(real_shape, np.float32)
-        known[id(owner)] = pair
-    else:
-        pair[0].fill(0)
-        pair[1].fill(0)
-    return pair
 
 
 def _relative_change(old: Complex, new: Complex) -> float:

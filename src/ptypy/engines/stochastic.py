@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
-from ptypy.engines._blocks import Complex, PackedBlock, Real, Rows, add_up
+from ptypy.engines._blocks import Rows, add_up
 from ptypy.engines._combine import Exposure, combine, combine_probe
 from ptypy.engines._gather import places_of, total_frames
+from ptypy.engines._packed_block import Complex, PackedBlock, Real
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
 from ptypy.utils import parallel
@@ -176,6 +177,7 @@ class EPIE(BlockEngine):
         if known and len(self.blocks) > known:
             self._gainless, self._misfit = 0, np.inf
         for block in self.blocks[known:]:
+            assert isinstance(block, PackedBlock)  # noqa: S101 - PlainBlock is not there yet
             key = id(block.illumination), id(block.block.obj)
             if key in self._pools:
                 self._pools[key].add(block)
@@ -202,6 +204,7 @@ class EPIE(BlockEngine):
             self._weigh_gain(errors)
             self.store_probes()
             self.center_probes(self.p.probe_center_tol)
+            self.refine_positions()
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)

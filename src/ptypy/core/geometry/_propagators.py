@@ -168,6 +168,11 @@ class NearField:
         self._shape = shape
 
     @property
+    def transfer(self) -> npt.NDArray[np.complex64]:
+        """What multiplies the spectrum, zero frequency at pixel (0, 0), shape (H, W)."""
+        return self._kernel.astype(np.complex64)
+
+    @property
     def pre_phase(self) -> npt.NDArray[np.complex64]:
         """Ones: nothing is multiplied on the exit wave, shape (H, W)."""
         return np.ones(self._shape, np.complex64)

@@ -6,7 +6,7 @@ Nothing here makes a Python object for a frame or a view, until `ModelManager.ma
 asked to.
 """
 
-from ptypy.core.manager._block import Block, Colour
+from ptypy.core.manager._block import FINEST, Block, Colour
 from ptypy.core.manager._full import (
     BlockFull,
     BlockGradFull,
@@ -16,11 +16,13 @@ from ptypy.core.manager._full import (
     OPRModel,
 )
 from ptypy.core.manager._manager import ModelManager
+from ptypy.core.manager._placement import make_room
 from ptypy.core.manager._scan_model import BlockScanModel, ScanModel
 from ptypy.core.manager._statistics import Statistics
 from ptypy.core.manager._vanilla import BlockVanilla, Vanilla
 
 __all__ = [
+    "FINEST",
     "Block",
     "BlockFull",
     "BlockGradFull",
@@ -35,4 +37,5 @@ __all__ = [
     "ScanModel",
     "Statistics",
     "Vanilla",
+    "make_room",
 ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ptypy.core.classes import Addresses, Storage
     from ptypy.core.geometry import Geo
 
-__all__ = ["Block", "Colour", "Frames"]
+__all__ = ["FINEST", "Block", "Colour", "Frames"]
 
 FINEST = 1024
 """Parts of a pixel that positions are told apart by, so that whole pixels stay whole."""
@@ -73,11 +73,30 @@ class Colour:
             Part of a pixel from there to the frame, from 0 to below 1. None for both if all
             frames lie on whole pixels.
         """
-        views = self.object_views
-        exact = views.coord / self.obj.psize + self.obj.center - np.array(views.shape) // 2
+        places, shifts = self.places_at(self.object_views.coord)
+        return (places - self.corners, shifts) if shifts.any() else (None, None)
+
+    def places_at(
+        self, coord: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Tell where in the object frames at some coordinates lie.
+
+        Parameters
+        ----------
+        coord : (n, 2) float64
+            Where the centre of the probe falls on the object [m], (y, x).
+
+        Returns
+        -------
+        corners : (n, 2) int64
+            Pixels above and to the left of the frames' upper left pixels.
+        shifts : (n, 2) float64
+            Part of a pixel from there to the frame, from 0 to below 1.
+        """
+        middle = np.array(self.object_views.shape) // 2
+        exact = coord / self.obj.psize + self.obj.center - middle
         parts = np.floor(exact * FINEST + 0.5).astype(np.int64)
-        shifts = (parts % FINEST) / FINEST
-        return (parts // FINEST - views.corner, shifts) if shifts.any() else (None, None)
+        return parts // FINEST, (parts % FINEST) / FINEST
 
 
 @dataclass(slots=True, eq=False)
@@ -162,6 +181,20 @@ class Block:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | tuple[None, None]:
         """Tell how far frames lie beside pixels of the first colour's object."""
         return self.colours[0].between_pixels()
+
+    def move_to(self, coord: npt.NDArray[np.float64]) -> None:
+        """Let the frames see the object elsewhere; `positions` stay as they were recorded.
+
+        Parameters
+        ----------
+        coord : (N, 2) float64
+            Where the centre of the probe falls on the object [m], (y, x). The object must have
+            room for the frames there.
+        """
+        for colour in self.colours:
+            views = colour.object_views
+            views.coord[...] = coord
+            views.corner[...] = colour.obj.corners_of(views.coord, views.shape)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -19,6 +19,7 @@ from ptypy.core.ptycho._citations import Citations
 from ptypy.core.ptycho._iterate import iterate_until_done
 from ptypy.core.ptycho._names import free_label, listed, now, script_name
 from ptypy.core.ptycho._parameters import PtychoParameters
+from ptypy.core.ptycho._positions import restore_positions
 from ptypy.core.ptycho._resume import Resumption, resume
 from ptypy.core.ptycho._saving import save
 from ptypy.core.ptycho._sources import spell_out_sources
@@ -111,6 +112,7 @@ class Ptycho(Base, PtychoParameters):
         self.new_data: list[Block] | None = None
         self.state_dict: dict[str, dict[str, Any]] = {}
         self.record_positions = False
+        """Saved files hold the positions of the frames; engines that move them see to that."""
         self.at_work: str | None = None
         """Label of the engine that iterates, or did last."""
         self._resumption: Resumption | None = None
@@ -338,11 +340,12 @@ class Ptycho(Base, PtychoParameters):
                 run.p = pars
         restore_container(run.probe, content["probe"])
         restore_container(run.obj, content["obj"])
+        restore_positions(run, content)
         restore_runtime(run, content)
         return run
 
     def copy_state(self, name: str = "baseline", overwrite: bool = False) -> None:
-        """Remember probes, objects and history under a name.
+        """Remember probes, objects, history and positions under a name.
 
         Raises
         ------
@@ -353,9 +356,10 @@ class Ptycho(Base, PtychoParameters):
             raise ParameterError(f"a state {name!r} is there already: choose overwrite=True")
         content = describe_run(self, "minimal")
         self.state_dict[name] = {key: content[key] for key in ("probe", "obj", "runtime")}
+        self.state_dict[name]["coord"] = [b.object_views.coord.copy() for b in self.model.blocks]
 
     def restore_state(self, name: str = "baseline", reformat_exit: bool = True) -> None:
-        """Go back to probes, objects and history that `copy_state` remembered.
+        """Go back to probes, objects, history and positions that `copy_state` remembered.
 
         Parameters
         ----------
@@ -372,6 +376,8 @@ class Ptycho(Base, PtychoParameters):
         if name not in self.state_dict:
             raise ParameterError(f"no state {name!r}; there are: {listed(self.state_dict)}")
         state = self.state_dict[name]
+        for block, coord in zip(self.model.blocks, state["coord"], strict=False):
+            block.move_to(coord)
         restore_container(self.probe, state["probe"])
         restore_container(self.obj, state["obj"])
         self.runtime = snapshot(state["runtime"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ptypy.core.ptycho._positions import restore_positions
 from ptypy.core.save_load import read_content, restore_container, restore_runtime
 from ptypy.errors import Fault, FormatError, ParameterError
 from ptypy.utils import parallel
@@ -115,6 +116,7 @@ def resume(run: Ptycho) -> Resumption | None:
     _check(run, file, content)
     for container, name in ((run.probe, "probe"), (run.obj, "obj")):
         restore_container(container, content[name])
+    restore_positions(run, content)
     restore_runtime(run, content)
     history = run.runtime.iter_info
     done = history[-1]["iterations"] if history else 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ptypy.core.ptycho._positions import describe_positions
 from ptypy.core.ptycho._resume import describe_progress
 from ptypy.core.save_load import KINDS, describe_run
 from ptypy.errors import FormatError, ParallelError, ParameterError
@@ -14,7 +16,6 @@ from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
     from ptypy.core.ptycho._ptycho import Ptycho
-    from ptypy.utils.parameters import Param
 
 __all__ = ["save", "save_now_and_then", "stopped"]
 
@@ -28,13 +29,15 @@ def save(run: Ptycho, file: str | Path | None, kind: str, force_overwrite: bool)
         raise ParameterError("`p.io.rfile` is None: say where to save by `alt_file`")
     history = run.runtime.iter_info
     run.runtime["last_save"] = history[-1]["iterations"] if history else 0
-    progress = describe_progress(run) if kind == "dump" else None
+    more: dict[str, Any] = describe_positions(run)
+    if kind == "dump":
+        more["progress"] = describe_progress(run)
     failure: Exception | None = None
     if parallel.master:
         try:
             if path.exists() and not force_overwrite:
                 raise FormatError(f"{path} exists: remove it, or let it be replaced")
-            _write(run, path, kind, progress)
+            _write(run, path, kind, more)
         except Exception as error:  # noqa: BLE001 - told to every process, then raised again
             failure = error
     told = parallel.bcast(None if failure is None else f"{type(failure).__name__}: {failure}")
@@ -45,13 +48,12 @@ def save(run: Ptycho, file: str | Path | None, kind: str, force_overwrite: bool)
     return path if parallel.master else None
 
 
-def _write(run: Ptycho, path: Path, kind: str, progress: Param | None) -> None:
+def _write(run: Ptycho, path: Path, kind: str, more: Mapping[str, Any]) -> None:
     """Write the file of a run."""
     from ptypy.io import ptyr
 
     content = describe_run(run, kind)
-    if progress is not None:
-        content["progress"] = progress
+    content.update(more)
     history = run.runtime.iter_info
     done = f"{history[-1]['engine']}, {history[-1]['iterations']}" if history else "no"
     ptyr.write_run(path, content, f"run {run.runtime.run}: {done} iterations", kind=kind)

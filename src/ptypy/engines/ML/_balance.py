@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.engines._blocks import Complex, PackedBlock, add_up, group_by_object
+from ptypy.engines._blocks import (
+    Complex,
+    FrameBlock,
+    Illumination,
+    add_up,
+    group_by_object,
+    group_by_probe,
+)
+
+if TYPE_CHECKING:
+    from ptypy.core.classes import Storage
 
 Curvature = npt.NDArray[np.float64]
 
 
-def balance(blocks: Sequence[PackedBlock]) -> float:
+def balance(illumination: Illumination, blocks: Sequence[FrameBlock]) -> float:
     """Find the factor that makes steps of probe and object equally bold.
 
     The cost curves along an object pixel with the light that the pixel saw, and along a
@@ -21,8 +32,10 @@ def balance(blocks: Sequence[PackedBlock]) -> float:
 
     Parameters
     ----------
-    blocks : sequence of PackedBlock
-        Frames that share a probe.
+    illumination : Illumination
+        The probe.
+    blocks : sequence of FrameBlock
+        Frames that share it.
 
     Returns
     -------
@@ -31,11 +44,12 @@ def balance(blocks: Sequence[PackedBlock]) -> float:
     """
     light_squared = light = met = 0.0
     for storage, members in group_by_object(blocks):
-        obj: Complex = storage.data[0]
-        seen = light_on_object(members)
+        if not _meet(storage, illumination, members):
+            continue
+        seen = light_on_object(storage, members, illumination)
         light_squared += float((seen**2).sum())
         light += float(seen.sum())
-        met += float((seen * _power(obj)).sum())
+        met += float((seen * _power(storage.data).sum(axis=0)).sum())
     frames = np.array([float(sum(block.num for block in blocks))])
     add_up(frames)
     if not light or not met:
@@ -43,41 +57,60 @@ def balance(blocks: Sequence[PackedBlock]) -> float:
     return light_squared / (float(frames[0]) * met)
 
 
-def light_on_object(blocks: Sequence[PackedBlock]) -> Curvature:
+def light_on_object(
+    storage: Storage, blocks: Sequence[FrameBlock], only: Illumination | None = None
+) -> Curvature:
     """Sum the light of all frames at each pixel of the object that they share.
+
+    Parameters
+    ----------
+    storage : Storage
+        The object.
+    blocks : sequence of FrameBlock
+    only : Illumination, optional
+        Leave out the light of all others.
 
     Returns
     -------
     (Ho, Wo) float64
         sum |P|^2 over frames and modes [photons].
     """
-    shape = blocks[0].obj.shape
+    shape = storage.data.shape[-2:]
     total = np.zeros(shape)
-    for illumination in {id(b.illumination): b.illumination for b in blocks}.values():
-        members = [block for block in blocks if block.illumination is illumination]
-        power = _power(illumination.waves).sum(axis=0)
-        spectrum = np.fft.rfft2(_visits(members, shape)) * np.fft.rfft2(power, s=shape)
+    for illumination, members in group_by_probe(blocks):
+        if (only or illumination) is not illumination or not _meet(storage, illumination, members):
+            continue
+        power = illumination.power()
+        spectrum = np.fft.rfft2(_visits(storage, members)) * np.fft.rfft2(power, s=shape)
         # The Fourier transform leaves rounding noise where no light was.
         total += np.maximum(np.fft.irfft2(spectrum, s=shape), 0.0)
     return total
 
 
-def object_under_probe(blocks: Sequence[PackedBlock]) -> Curvature:
+def object_under_probe(illumination: Illumination, blocks: Sequence[FrameBlock]) -> Curvature:
     """Sum the transmission that each pixel of the probe met, over all frames.
 
     Returns
     -------
     (H, W) float64
-        sum |O|^2 over frames.
+        sum |O|^2 over frames and modes.
     """
-    height, width = blocks[0].transform.shape
+    height, width = illumination.waves.shape[-2:]
     total = np.zeros((height, width))
     for storage, members in group_by_object(blocks):
-        obj: Complex = storage.data[0]
-        visits = np.fft.rfft2(_visits(members, obj.shape))
-        spectrum = visits.conj() * np.fft.rfft2(_power(obj))
-        total += np.maximum(np.fft.irfft2(spectrum, s=obj.shape)[:height, :width], 0.0)
+        if not _meet(storage, illumination, members):
+            continue
+        shape = storage.data.shape[-2:]
+        visits = np.fft.rfft2(_visits(storage, members))
+        spectrum = visits.conj() * np.fft.rfft2(_power(storage.data).sum(axis=0))
+        total += np.maximum(np.fft.irfft2(spectrum, s=shape)[:height, :width], 0.0)
     return total
+
+
+def _meet(storage: Storage, illumination: Illumination, blocks: Sequence[FrameBlock]) -> bool:
+    """Say whether frames see that object in the light of that probe."""
+    pairs = (pair for block in blocks for pair in block.meetings)
+    return any(obj is storage and probe is illumination for obj, probe in pairs)
 
 
 def damped_inverse(
@@ -105,14 +138,14 @@ def damped_inverse(
     return (1.0 / (curvature + damping * (reference or 1.0))).astype(np.float32)
 
 
-def _visits(blocks: Sequence[PackedBlock], shape: tuple[int, ...]) -> Curvature:
+def _visits(storage: Storage, blocks: Sequence[FrameBlock]) -> Curvature:
     """Count the frames whose upper left pixel each pixel of the object is."""
-    corners = np.concatenate([block.corners for block in blocks])
-    visits = np.zeros(shape)
+    corners = np.concatenate([block.corners_on(storage) for block in blocks])
+    visits = np.zeros(storage.data.shape[-2:])
     np.add.at(visits, (corners[:, 0], corners[:, 1]), 1.0)
     add_up(visits)
     return visits
 
 
-def _power(field: Complex) -> npt.NDArray[np.float32]:
+def _power(field: Complex) -> npt.NDArray[np.floating[Any]]:
     return np.asarray(field.real**2 + field.imag**2)

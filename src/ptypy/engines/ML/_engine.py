@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from ptypy.engines._block_engine import residual
 from ptypy.engines._blocks import (
     Complex,
     Illumination,
+    Noise,
     add_up,
     group_by_object,
     group_by_probe,
@@ -30,19 +31,11 @@ Factor = np.float32 | npt.NDArray[np.float32]
 """What a gradient is multiplied by: a number, or one for each pixel."""
 
 
-class _Noise(NamedTuple):
-    """A model of the noise, as `ptypy.accelerate.likelihood_gradient` is told of it."""
-
-    noise: str
-    factor: float
-    floor: float
-
-
 _NOISES = (
     # Factors that make the cost about 1 a pixel where photon noise is all there is.
-    _Noise("gaussian", factor=1.0, floor=1.0),
-    _Noise("poisson", factor=2.0, floor=1e-3),
-    _Noise("euclid", factor=4.0, floor=1e-3),
+    Noise("gaussian", factor=1.0, floor=1.0),
+    Noise("poisson", factor=2.0, floor=1e-3),
+    Noise("euclid", factor=4.0, floor=1e-3),
 )
 """The models for counts that are photons."""
 
@@ -77,7 +70,7 @@ class ML(MLParameters):
         photons = float(self.p.intensity_renormalization) or 1.0
         name = str(self.p.ML_type).lower()
         noise = next(known for known in _NOISES if known.noise == name)
-        self._noise = _Noise(name, noise.factor * photons, noise.floor / photons)
+        self._noise = Noise(name, noise.factor * photons, noise.floor / photons)
         self._keeps_balance = bool(self.p.scale_precond or self.p.wavefield_precond)
         self.exact = self.p.poly_line_coeffs == "all"
 
@@ -109,6 +102,7 @@ class ML(MLParameters):
                 self._balance()
             assert self._descent is not None  # noqa: S101  (said to the type checker)
             self._descent.step()
+            self.refine_positions()
             self.curiter += 1
         self._share_scales()
         if self.curiter > self.p.probe_update_start:
@@ -158,6 +152,12 @@ class ML(MLParameters):
         if not self._descent.restore(state["descent"]):
             self._descent = None
 
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Evaluate the cost where the frames lie now; the direction is still a good one."""
+        del moved
+        if self._descent is not None:
+            self._descent.look_again()
+
     def _frame_factors(self) -> Errors | None:
         """Bring the factors of all frames together on the master, if frames have factors."""
         scales = [block.scale for block in self.blocks if block.scale is not None]
@@ -177,15 +177,22 @@ class ML(MLParameters):
         objects, probes = group_by_object(self.blocks), group_by_probe(self.blocks)
         if not self.p.wavefield_precond:
             self._object_factors = [np.float32(1.0) for _ in objects]
-            self._probe_factors = [np.float32(relative * balance(blocks)) for _, blocks in probes]
+            self._probe_factors = [
+                np.float32(relative * balance(illumination, blocks))
+                for illumination, blocks in probes
+            ]
             return
         damping = self.p.wavefield_delta_object, self.p.wavefield_delta_probe
         self._object_factors = [
-            damped_inverse(light_on_object(blocks), damping[0]) for _, blocks in objects
+            damped_inverse(light_on_object(storage, blocks), damping[0])
+            for storage, blocks in objects
         ]
         self._probe_factors = [
-            relative * damped_inverse(object_under_probe(blocks), damping[1], blocks[0].probe)
-            for _, blocks in probes
+            relative
+            * damped_inverse(
+                object_under_probe(illumination, blocks), damping[1], illumination.waves
+            )
+            for illumination, blocks in probes
         ]
 
     def _share_scales(self) -> None:
@@ -216,33 +223,17 @@ class ML(MLParameters):
 
     def unknowns(self) -> Unknowns:
         """Give objects and probes as they are now."""
-        objects = [storage.data[0] for storage, _ in group_by_object(self.blocks)]
+        objects = [storage.data for storage, _ in group_by_object(self.blocks)]
         return Unknowns(objects, [illumination.waves for illumination in self._probes])
 
     def evaluate(self, gradient: Unknowns) -> float:
         """Calculate the cost, its gradient, and how far every frame is from what was measured."""
-        from ptypy.accelerate import likelihood_gradient
-
         gradient.fill(0)
-        of_object, of_probe = self._look_up(gradient)
+        fields = self._look_up(gradient)
         compared = [np.zeros((block.num, 2)) for block in self.blocks]
         misfits = [
-            likelihood_gradient(
-                block.transform,
-                block.probe,
-                block.obj,
-                corners,
-                block.measured,
-                of_probe[id(block.illumination)],
-                of_object[id(block.block.obj)],
-                scale=block.scale,
-                update_scale=block.scale is not None,
-                errors=errors,
-                shifts=shifts,
-                **self._noise._asdict(),
-            )
+            block.add_gradient(self.looks_between, self._noise, *fields, errors)
             for block, errors in zip(self.blocks, compared, strict=True)
-            for corners, shifts in [block.places(self.looks_between)]
         ]
         self._misfits, self._compared = np.concatenate(misfits), np.concatenate(compared)
         cost = np.array([self._misfits.sum()])
@@ -266,7 +257,7 @@ class ML(MLParameters):
             for array in out.probes:
                 array.fill(0)
             return
-        area, fourier_area = self.p.probe_support, self.p.probe_fourier_support
+        area, fourier_area = self.probe_areas
         for illumination, array, factor in zip(
             self._probes, out.probes, self._probe_factors, strict=True
         ):
@@ -277,39 +268,24 @@ class ML(MLParameters):
 
     def expand(self, direction: Unknowns) -> Sequence[float]:
         """Expand the cost along a direction: up to the second order, or all of it."""
-        from ptypy.accelerate import line_coefficients
-
         order = 8 if self.exact and self._noise.noise == "gaussian" else 2
-        of_object, of_probe = self._look_up(direction)
+        fields = self._look_up(direction)
         total = np.zeros(order + 1)
         for block in self.blocks:
-            corners, shifts = block.places(self.looks_between)
-            total += line_coefficients(
-                block.transform,
-                block.probe,
-                block.obj,
-                of_probe[id(block.illumination)],
-                of_object[id(block.block.obj)],
-                corners,
-                block.measured,
-                scale=block.scale,
-                order=order,
-                shifts=shifts,
-                **self._noise._asdict(),
-            )
+            total += block.expand(self.looks_between, self._noise, *fields, order)
         add_up(total)
         for (storage, _), step, weight in zip(
             group_by_object(self.blocks), direction.objects, self._prior_weights, strict=True
         ):
             if weight:
-                total[:3] += _roughness.line_coefficients(storage.data[0], step, weight)
+                total[:3] += _roughness.line_coefficients(storage.data, step, weight)
         coefficients: list[float] = total.tolist()
         return coefficients
 
     def _add_prior(self, gradient: Unknowns) -> float:
         """Add the gradient of the objects' roughness; return the roughness."""
         return sum(
-            _roughness.add_gradient(storage.data[0], weight, array)
+            _roughness.add_gradient(storage.data, weight, array)
             for (storage, _), array, weight in zip(
                 group_by_object(self.blocks), gradient.objects, self._prior_weights, strict=True
             )
@@ -330,7 +306,7 @@ class ML(MLParameters):
             )
             add_up(totals)
             weight = _roughness.suggest_weight(
-                float(self.p.reg_del2_amplitude), totals[0], totals[1], storage.data[0].size
+                float(self.p.reg_del2_amplitude), totals[0], totals[1], storage.data.size
             )
             weights.append(weight * float(self.p.intensity_renormalization))
         return weights

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-Complex = npt.NDArray[np.complex64]
+Complex = npt.NDArray[np.complexfloating[Any, Any]]
 
 
 def suggest_weight(amplitude: float, measurements: float, photons: float, pixels: int) -> float:
@@ -42,9 +44,9 @@ def add_gradient(obj: Complex, weight: float, gradient: Complex) -> float:
 
     Parameters
     ----------
-    obj : (H, W) complex64
+    obj : (..., H, W) complex
     weight : float
-    gradient : (H, W) complex64
+    gradient : (..., H, W) complex
         Added to, in place; convention dR = 2 Re <gradient, d>.
 
     Returns
@@ -55,14 +57,17 @@ def add_gradient(obj: Complex, weight: float, gradient: Complex) -> float:
     total = 0.0
     # Each pair of neighbours is seen from both of its pixels.
     double = np.float32(2.0 * weight)
-    for axis in (0, 1):
+    for axis in (-2, -1):
         step = np.diff(obj, axis=axis)
         total += 2.0 * weight * _power(step)
         step *= double
-        later = (slice(1, None), slice(None))[:: 1 if axis == 0 else -1]
-        earlier = (slice(None, -1), slice(None))[:: 1 if axis == 0 else -1]
-        gradient[later] += step
-        gradient[earlier] -= step
+        later, earlier = slice(1, None), slice(None, -1)
+        if axis == -2:
+            gradient[..., later, :] += step
+            gradient[..., earlier, :] -= step
+        else:
+            gradient[..., later] += step
+            gradient[..., earlier] -= step
     return total
 
 
@@ -77,7 +82,7 @@ def line_coefficients(
         Coefficients of 1, t, t^2; exact, as the roughness is quadratic.
     """
     constant = linear = quadratic = 0.0
-    for axis in (0, 1):
+    for axis in (-2, -1):
         step = np.diff(obj, axis=axis)
         change = np.diff(direction, axis=axis)
         constant += _power(step)
