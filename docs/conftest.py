@@ -1,8 +1,11 @@
-"""Pages begin as a fresh session does: nobody has asked for messages yet."""
+"""Pages begin as a fresh session does: no messages asked for, no engines but those of ptypy."""
 
 import logging
 
 import pytest
+
+from ptypy import defaults_tree
+from ptypy.engines import ENGINES
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +17,13 @@ def _fresh_log():
     yield
     logger.setLevel(level)
     logger.handlers[:] = handlers
+
+
+@pytest.fixture(autouse=True)
+def _no_engines_of_others():
+    engines, nodes = dict(ENGINES), set(defaults_tree["engine"].children)
+    yield
+    ENGINES.clear()
+    ENGINES.update(engines)
+    for name in set(defaults_tree["engine"].children) - nodes:
+        defaults_tree["engine"].prune_child(name)

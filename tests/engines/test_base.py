@@ -36,7 +36,7 @@ def define(register, **members):
 
 
 @pytest.mark.parametrize("backend", ["serial", "cupy", "pycuda"])
-@pytest.mark.parametrize("name", ["DM", "RAAR", "EPIE", "ML"])
+@pytest.mark.parametrize("name", ["DM", "RAAR", "EPIE", "ML", "ThreePIE"])
 def test_the_names_of_one_backend_mean_the_same_algorithm(name, backend):
     assert find_engine(f"{name}_{backend}") is find_engine(name)
     defaults_tree["ptycho"].validate(Param(engines=Param(e=Param(name=f"{name}_{backend}"))))
@@ -125,6 +125,17 @@ def test_an_engine_finds_its_containers(known, own_engine):
     assert engine.di is run.ptycho.diff
     assert engine.ma is run.ptycho.mask
     assert engine.ex is run.ptycho.exit
+
+
+def test_an_engine_divides_a_container_by_its_weights_as_scripts_of_ptypy_do(known, own_engine):
+    run = known()
+    engine = define(own_engine)(run.ptycho, Param(numiter=1))
+    before = run.obj.data.copy()
+    weights = engine.ob.copy(fill=4.0)
+    engine.ob /= weights
+    np.testing.assert_allclose(run.obj.data, before / 4)
+    with pytest.raises(AttributeError):
+        engine.ob = weights
 
 
 def test_an_engine_refuses_models_that_it_cannot_treat(known, own_engine):

@@ -127,3 +127,23 @@ def test_a_process_without_a_single_frame_is_no_trouble(several, mpirun):
         assert np.isfinite(obj(folders[4], engine)).all()
         assert history["iter_info"][-1]["iteration"] == 3
         assert len(history["error_local"][0]) > 0
+
+
+REFINED = """
+refinement = Param(start=3, amplitude=1e-7, max_shift=2e-7, record=True)
+run("moved", "RAAR", numiter=5, position_refinement=refinement)
+run("few", "EPIE", frames=3, numiter=3, position_refinement=refinement)
+"""
+
+
+def test_frames_are_moved_alike_wherever_they_are(several, mpirun):
+    folders = several(mpirun, REFINED, (1, 2, 3))
+    found = {n: content(folder, "moved") for n, folder in folders.items()}
+    histories = {n: c["runtime"]["position_history"] for n, c in found.items()}
+    first = histories[1][0]["positions"]
+    for n, history in histories.items():
+        assert [entry["iteration"] for entry in history] == [3, 4]
+        np.testing.assert_array_equal(history[0]["positions"], first)
+        np.testing.assert_array_equal(history[1]["positions"], found[n]["positions"]["SmoonG00"])
+    step = histories[1][1]["positions"] - first
+    assert (step != 0).any(axis=1).mean() > 0.5

@@ -1,7 +1,7 @@
 """Algorithms: how object and probe are found from the frames.
 
-One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE), `ML`. The
-mathematics of each is in ``docs/explanations/engines.md``.
+One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE), `ML`,
+`multislice` (ThreePIE). The mathematics of each is in ``docs/explanations/engines.md``.
 """
 
 from ptypy.engines._gather import bring_together
@@ -9,6 +9,7 @@ from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.engines._registry import ENGINES, find_engine, register, register_backend_names
 from ptypy.engines.base import BaseEngine
 from ptypy.engines.ML import ML
+from ptypy.engines.multislice import ThreePIE
 from ptypy.engines.projectional import DM, RAAR
 from ptypy.engines.stochastic import EPIE
 
@@ -20,10 +21,11 @@ __all__ = [
     "RAAR",
     "BaseEngine",
     "PositionCorrectionEngine",
+    "ThreePIE",
     "bring_together",
     "find_engine",
     "register",
 ]
 
-for _engine in (DM, RAAR, EPIE, ML):
+for _engine in (DM, RAAR, EPIE, ML, ThreePIE):
     register_backend_names(_engine)

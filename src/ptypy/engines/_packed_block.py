@@ -59,6 +59,8 @@ class PackedBlock(FrameBlock):
         Probe that meets these frames.
     kind : {'amplitude', 'counts'}
         What the engine compares its model with.
+    measured : array, optional
+        That, in an order of the engine's own. In the order of the transform if not given.
     """
 
     def __init__(
@@ -67,17 +69,14 @@ class PackedBlock(FrameBlock):
         transform: Transform,
         illumination: Illumination,
         kind: Literal["amplitude", "counts"],
+        measured: Real | None = None,
     ) -> None:
         super().__init__(block)
         self.transform = transform
         self.illumination = illumination
         self.kind = kind
-        self.measured: Real = transform.pack_measured(block.counts, block.mask)
+        self.measured: Real = self._pack() if measured is None else measured
         """Amplitudes or counts in the order of the transform; untrusted pixels are negative."""
-        if kind == "amplitude":
-            for start in range(0, self.num, BATCH):
-                part = self.measured[start : start + BATCH]
-                np.copysign(np.sqrt(np.abs(part)), part, out=part)
         self.waves: Real | None = None
         """Exit waves in the order of the transform, for engines that keep them."""
         self.offsets: npt.NDArray[np.int64] | None = None
@@ -85,6 +84,17 @@ class PackedBlock(FrameBlock):
         self.shifts: Rows | None = None
         """Part of a pixel from there to the frame, (N, 2); None if all lie on whole pixels."""
         self.renew_places()
+
+    def _pack(self) -> Real:
+        """Bring what was measured into the order of the transform."""
+        measured: Real = self.transform.pack_measured(self.block.counts, self.block.mask)
+        if self.kind == "amplitude":
+            # In place: a temporary as large as the data would cost as much memory once more.
+            sign = np.signbit(measured)
+            np.abs(measured, out=measured)
+            np.sqrt(measured, out=measured)
+            np.negative(measured, out=measured, where=sign)
+        return measured
 
     @property
     def meetings(self) -> tuple[tuple[Storage, Illumination], ...]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Errors = npt.NDArray[np.float64]
 """(N, 3): fourier, photons, exit of every frame; NaN where an engine has no such number."""
 
+CONTAINERS = frozenset({"pr", "ob", "ex", "di", "ma"})
+"""Names under which an engine finds the containers of the run."""
+
 
 class BaseEngine:
     """What every engine is. Override the four ``engine_*`` hooks.
@@ -111,6 +114,12 @@ class BaseEngine:
         self.numiter: int = self.p.numiter
         self.residual = float("nan")
         self._check_models()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `self.ob /= weights` divides in place and then assigns what it was all along.
+        if name in CONTAINERS and value is getattr(self, name):
+            return
+        super().__setattr__(name, value)
 
     @property
     def pr(self) -> Container:
@@ -216,6 +225,19 @@ class BaseEngine:
         Called on every process, after `engine_prepare`, in a run that goes on from an
         automatic save. Frames that were there then may be missing, and others be there.
         """
+
+    def engine_files(self) -> dict[str, Mapping[str, Any]]:
+        """Give what is to be kept in files beside the result. Override me.
+
+        Called on every process after `engine_finalize`; engines write no files themselves.
+
+        Returns
+        -------
+        dict
+            By the name of the file, relative to ``io.home``: a tree as `ptypy.io.h5write` takes
+            it. The run writes what the master gives, each file whole or not at all.
+        """
+        return {}
 
     def engine_initialize(self) -> None:
         """Prepare what needs no frames. Override me. Called once."""

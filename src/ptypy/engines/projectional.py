@@ -359,11 +359,6 @@ class DM(ProjectionEngine):
         if known and len(self.blocks) > known:
             self._gainless, self._least = 0, np.inf
 
-    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
-        """Begin to count anew: frames that were moved may agree where they did not."""
-        super().positions_moved(moved)
-        self._gainless, self._least = 0, np.inf
-
     def engine_state(self) -> dict[str, Any]:
         """Give what the next reflections depend on."""
         return {"gainless": self._gainless, "least": self._least}

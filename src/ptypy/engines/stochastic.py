@@ -25,7 +25,7 @@ STRETCH = 16
 """Frames that are visited, at least, between two times that the probe is confined."""
 
 
-class _Pool:
+class Pool:
     """Frames of one probe and one object, from which the order is drawn.
 
     Parameters
@@ -167,7 +167,7 @@ class EPIE(BlockEngine):
     def engine_initialize(self) -> None:
         """Start without frames."""
         super().engine_initialize()
-        self._pools: dict[tuple[int, int], _Pool] = {}
+        self._pools: dict[tuple[int, int], Pool] = {}
         self._gainless, self._misfit = 0, np.inf
 
     def engine_prepare(self) -> None:
@@ -182,7 +182,7 @@ class EPIE(BlockEngine):
             if key in self._pools:
                 self._pools[key].add(block)
             else:
-                self._pools[key] = _Pool(block)
+                self._pools[key] = Pool(block)
         self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
 
     def engine_state(self) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class EPIE(BlockEngine):
         self._gainless += bool(misfit[0] > GAIN * self._misfit)
         self._misfit = float(misfit[0])
 
-    def _sweep(self, pool: _Pool, random: np.random.Generator) -> Errors:
+    def _sweep(self, pool: Pool, random: np.random.Generator) -> Errors:
         """Visit every frame of a pool once; all processes together visit those of all."""
         order = pool.rows_in_order(random)
         probe_moves = self.curiter >= self.p.probe_update_start
@@ -242,7 +242,7 @@ class EPIE(BlockEngine):
         return errors
 
     def _visit_together(
-        self, pool: _Pool, rows: npt.NDArray[np.int64], met: float | None, errors: Errors
+        self, pool: Pool, rows: npt.NDArray[np.int64], met: float | None, errors: Errors
     ) -> None:
         """Visit some frames of this process while others do, and bring the changes together.
 
@@ -267,7 +267,7 @@ class EPIE(BlockEngine):
 
     def _visit(
         self,
-        pool: _Pool,
+        pool: Pool,
         obj: Complex,
         places: tuple[npt.NDArray[np.int64], Rows | None],
         rows: npt.NDArray[np.int64],

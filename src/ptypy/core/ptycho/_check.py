@@ -16,10 +16,7 @@ from ptypy.utils.parameters import Param
 __all__ = ["check"]
 
 _NOT_YET = {
-    "data_type": ("single", "is not supported yet; `single` is"),
-    "dry_run": (False, "is not supported yet: leave it out"),
     "ipython_kernel": (False, "is not supported yet: leave it out"),
-    "io.benchmark": (None, "is not supported yet: leave it out"),
 }
 """Parameter: (the one value that works, what is wrong with others)."""
 

@@ -10,7 +10,10 @@ from typing import Any
 
 from ptypy.utils import parallel
 
-__all__ = ["Interruptions"]
+__all__ = ["PAUSE", "Interruptions"]
+
+PAUSE = 1
+"""Stands for `Ptycho.stop` among the numbers of signals, below all that are noted."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what ``kill`` and batch systems send."""
@@ -25,9 +28,15 @@ class Interruptions:
     Within an iteration object and probe belong to different moments, and other processes wait
     for this one. Only the main thread can note signals; elsewhere, and where a program has
     handlers of its own, those are left alone.
+
+    Parameters
+    ----------
+    stop : threading.Event
+        Set by a script that wants the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
         self._received = 0
         self._before: dict[int, Any] = {}
 
@@ -49,8 +58,11 @@ class Interruptions:
             signal.signal(number, handler)
 
     def agreed(self) -> int:
-        """Give the signal that any process has received, or 0. Every process must call it."""
-        return int(parallel.MPImax(self._received))
+        """Give the signal that any process has received, `PAUSE` if one was asked to stop, or 0.
+
+        Every process must call it.
+        """
+        return int(parallel.MPImax(self._received or PAUSE * self._stop.is_set()))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame

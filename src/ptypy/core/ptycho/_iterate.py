@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptypy.core.ptycho._interrupt import Interruptions
+from ptypy.core.ptycho._diverging import Watch
+from ptypy.core.ptycho._doubts import doubt
+from ptypy.core.ptycho._interrupt import PAUSE, Interruptions
 from ptypy.core.ptycho._saving import save_now_and_then, stopped
+from ptypy.core.ptycho._standing import leave, take_up_again
+from ptypy.core.ptycho._timing import saying_that_it_compiles, timed
 from ptypy.core.ptycho._waiting import Silence, wait_for_frames
-from ptypy.utils.verbose import Progress
+from ptypy.utils.verbose import Progress, logger
 
 if TYPE_CHECKING:
     from ptypy.core.ptycho._ptycho import Ptycho
@@ -17,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["iterate_until_done"]
 
 
-def iterate_until_done(run: Ptycho, engine: BaseEngine, saved: Resumption | None = None) -> None:
+def iterate_until_done(run: Ptycho, engine: BaseEngine, saved: Resumption | None = None) -> bool:
     """Let an engine iterate until it has finished, taking in frames that arrive meanwhile.
 
     While a scan goes on, the engine's iterations are not counted off: the full number of
     them follows after the last frame. A signal stops it between two iterations, and what has
-    been reached is saved.
+    been reached is saved; `Ptycho.stop` lets it rest there, to go on later.
 
     Parameters
     ----------
@@ -31,31 +35,58 @@ def iterate_until_done(run: Ptycho, engine: BaseEngine, saved: Resumption | None
     saved : Resumption, optional
         Where the engine is to go on.
 
+    Returns
+    -------
+    bool
+        Whether it has finished; False if it was asked to stop.
+
     Raises
     ------
+    DataError
+        If probe, object or error are no longer finite.
     KeyboardInterrupt
         After Ctrl-C.
     SystemExit
         After the request to end (SIGTERM).
     """
-    with Interruptions() as interruptions:
-        signal = _iterate(run, engine, saved, interruptions)
-    if signal:
-        raise stopped(run, signal)
-    engine.finalize()
+    with Interruptions(run.listeners.stop) as interruptions, saying_that_it_compiles():
+        reason = _begin(run, engine, saved, interruptions)
+        if not reason:
+            reason = _iterate(run, engine, interruptions)
+    if reason > PAUSE:
+        raise stopped(run, reason)
+    if reason:
+        logger.info("stopped after iteration %d of %s, as asked", engine.curiter, engine.label)
+        return False
+    with timed(run, "engine_finalize"):
+        engine.finalize()
+    return True
 
 
-def _iterate(
+def _begin(
     run: Ptycho, engine: BaseEngine, saved: Resumption | None, interruptions: Interruptions
 ) -> int:
-    """Iterate; give the number of the signal that stopped it, or 0."""
-    engine.initialize()
-    if signal := wait_for_frames(run, run.p.min_frames_for_recon, interruptions.agreed):
-        return signal
-    engine.prepare()
+    """Get an engine ready, anew or as it was left; give the reason to stop meanwhile, or 0."""
+    standing = take_up_again(run, engine)
+    if standing is not None and standing.is_held:
+        return 0
+    with timed(run, "engine_init"):
+        engine.initialize()
+    if reason := wait_for_frames(run, run.p.min_frames_for_recon, interruptions.agreed):
+        return reason
+    doubt(run, engine)
+    with timed(run, "engine_prepare"):
+        engine.prepare()
     if saved is not None:
         saved.restore_state(engine)
-    silence = Silence()
+    if standing is not None and standing.known:
+        engine.engine_restore(standing.known)
+    return 0
+
+
+def _iterate(run: Ptycho, engine: BaseEngine, interruptions: Interruptions) -> int:
+    """Iterate; give the number of the signal that stopped it, `PAUSE`, or 0."""
+    silence, watch = Silence(), Watch(run, engine)
     with Progress(engine.numiter, engine.name, "iterations") as progress:
         progress.done = engine.curiter
         while not engine.finished:
@@ -63,15 +94,24 @@ def _iterate(
                 engine.numiter += engine.p.numiter_contiguous
                 silence.tell()
             before = engine.curiter
-            engine.iterate()
+            with timed(run, "engine_iterate"):
+                engine.iterate()
             progress.total = engine.numiter
             progress.update(engine.curiter - before, _note(run))
+            watch.look()
             save_now_and_then(run, before, engine.curiter)
-            if signal := interruptions.agreed():
-                return signal
+            run.listeners.tell(run)
+            reason = interruptions.agreed()
+            # What is finished need not rest; whoever asked to stop is heard before the next.
+            if reason > PAUSE or (reason and not engine.finished):
+                leave(run, engine, is_held=True)
+                return reason
             if not run.model.end_of_scan and run.load_new_data() is not None:
                 silence.end()
-                engine.prepare()
+                watch.begin_anew()
+                with timed(run, "engine_prepare"):
+                    engine.prepare()
+    leave(run, engine, is_held=False)
     return 0
 
 

@@ -26,7 +26,8 @@ class PtychoParameters:
     default = single
     type = str
     choices = ['single', 'double']
-    help = Precision of the numbers; ``double`` is not supported yet
+    help = Precision of probe, object and all that is calculated
+    doc = ``double`` takes twice the memory and more than twice the time; for comparisons.
     userlevel = 1
 
     [run]
@@ -53,7 +54,7 @@ class PtychoParameters:
     [dry_run]
     default = False
     type = bool
-    help = Go through the motions without data; not supported yet
+    help = Load the frames, let engines get ready, say what would be done; iterate and save nothing
     userlevel = 2
 
     [ipython_kernel]
@@ -215,7 +216,10 @@ class PtychoParameters:
     type = str
     choices = ['all', 'loading', 'engine_init', 'engine_prepare', 'engine_iterate',
       'engine_finalize']
-    help = Measure how long parts of the run take; not supported yet
+    help = Measure how long parts of the run take
+    doc = Seconds by part are in ``benchmark`` of the run and of its ``runtime``, and so in every
+      file of a result. ``engine_prepare`` and the like are sums over all engines; kernels that have
+      to be compiled are in them.
     userlevel = 2
 
     [scans]

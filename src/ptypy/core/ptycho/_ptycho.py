@@ -16,21 +16,20 @@ from ptypy.core.paths import Paths
 from ptypy.core.ptycho import _interaction  # noqa: F401  (declares the parameters of that name)
 from ptypy.core.ptycho._check import check, check_engine
 from ptypy.core.ptycho._citations import Citations
+from ptypy.core.ptycho._controls import Controls
+from ptypy.core.ptycho._dry import describe_plan
 from ptypy.core.ptycho._iterate import iterate_until_done
+from ptypy.core.ptycho._listening import Listeners
 from ptypy.core.ptycho._names import free_label, listed, now, script_name
 from ptypy.core.ptycho._parameters import PtychoParameters
 from ptypy.core.ptycho._positions import restore_positions
 from ptypy.core.ptycho._resume import Resumption, resume
-from ptypy.core.ptycho._saving import save
+from ptypy.core.ptycho._saving import save, save_files
 from ptypy.core.ptycho._sources import spell_out_sources
+from ptypy.core.ptycho._standing import Standing, State
+from ptypy.core.ptycho._timing import begin_benchmark, timed
 from ptypy.core.ptycho._waiting import wait_for_frames
-from ptypy.core.save_load import (
-    describe_run,
-    read_content,
-    restore_container,
-    restore_runtime,
-    snapshot,
-)
+from ptypy.core.save_load import read_content, restore_container, restore_runtime
 from ptypy.engines import find_engine
 from ptypy.errors import ParameterError
 from ptypy.utils import parallel, verbose
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @defaults_tree.parse_doc("ptycho")
-class Ptycho(Base, PtychoParameters):
+class Ptycho(Base, Controls, PtychoParameters):
     """A run: scans, probes and objects, and the engines that reconstruct them.
 
     Parameters
@@ -104,13 +103,20 @@ class Ptycho(Base, PtychoParameters):
         check(self.p, needs_scans=level >= 2, found=faults)
         verbose.set_level(self.p.verbose_level)
         self.data_type: str = self.p.data_type
-        self.CType, self.FType = np.complex64, np.float32
+        double = self.data_type == "double"
+        self.CType = np.complex128 if double else np.complex64
+        self.FType = np.float64 if double else np.float32
         self.frames_per_block: int = self.p.frames_per_block
         self.paths = Paths(self.p.io)
         self.engines: OrderedDict[str, BaseEngine] = OrderedDict()
         self.runtime = Param(run=self.p.run or script_name(), allstart=now(), iter_info=[])
         self.new_data: list[Block] | None = None
-        self.state_dict: dict[str, dict[str, Any]] = {}
+        self.state_dict: dict[str, State] = {}
+        self.standings: dict[str, Standing] = {}
+        """Where engines were when the run left them, by label."""
+        self.doubted: set[str] = set()
+        """Scans whose frames have been looked at for what cannot be right."""
+        self.listeners = Listeners()
         self.record_positions = False
         """Saved files hold the positions of the frames; engines that move them see to that."""
         self.at_work: str | None = None
@@ -118,7 +124,10 @@ class Ptycho(Base, PtychoParameters):
         self._resumption: Resumption | None = None
         self.autosaves: list[Path] = []
         """Automatic saves that this run made and did not remove."""
-        self.interactor = self.plotter = self.benchmark = None
+        self.interactor = self.plotter = None
+        self.benchmark: Param | None = begin_benchmark(self.p.io.get("benchmark"))
+        if self.benchmark is not None:
+            self.runtime["benchmark"] = self.benchmark
         self.citations = Citations()
         self._go(level)
 
@@ -159,7 +168,8 @@ class Ptycho(Base, PtychoParameters):
 
     def load_new_data(self) -> list[Block] | None:
         """Load what has arrived since the last time; None if that is nothing."""
-        self.new_data = self.model.new_data() or None
+        with timed(self, "loading"):
+            self.new_data = self.model.new_data() or None
         return self.new_data
 
     def init_communication(self) -> None:
@@ -196,8 +206,10 @@ class Ptycho(Base, PtychoParameters):
             )
         pars = asParam(epars) if epars is not None else self.p.engines[label]
         check_engine(label, pars)
-        engine = find_engine(pars.name)(self, pars)
+        with timed(self, "engine_init"):
+            engine = find_engine(pars.name)(self, pars)
         engine.label = label
+        self.standings.pop(label, None)
         self.p.engines[label] = pars
         self.engines[label] = engine
         self.citations.add(engine.CITATION)
@@ -211,13 +223,17 @@ class Ptycho(Base, PtychoParameters):
     ) -> None:
         """Run one engine, or all there are in the order of their labels (level 5).
 
-        Without arguments, the engines of the parameters are made if there are none yet. Frames
-        are waited for if none have arrived. With ``p.io.autosave.resume`` the run goes on from
-        its latest automatic save: engines that had finished are passed over.
+        Without arguments, the engines of the parameters are made if there are none yet, and
+        those that have finished are passed over. Frames are waited for if none have arrived.
+        With ``p.io.autosave.resume`` the run goes on from its latest automatic save.
+
+        An engine begins from probe and object as they are. One that was stopped, or whose
+        ``numiter`` was raised after it had finished, goes on from where it was, with all that
+        it knew if nobody has changed probe and object since, and as if it were new otherwise.
 
         Ctrl-C, or the request to end (SIGTERM), lets the iteration under way finish, saves what
         has been reached where automatic saves go (or where results go, if there are none), and
-        raises KeyboardInterrupt, or SystemExit of code 143.
+        raises KeyboardInterrupt, or SystemExit of code 143. After `stop` it returns.
 
         Parameters
         ----------
@@ -227,27 +243,45 @@ class Ptycho(Base, PtychoParameters):
             Parameters of a new engine to make and run.
         engine : BaseEngine, optional
             Engine to run.
+
+        Raises
+        ------
+        DataError
+            If probe, object or error are no longer finite; nothing of that is saved.
         """
+        self.listeners.stop.clear()
         if engine is None and (label is not None or epars is not None):
             known = epars is None and label in self.engines
             engine = self.engines[str(label)] if known else self.init_engine(label, epars)
-        if engine is None:
-            if not self.engines:
-                self.init_engine()
-            for name in sorted(self.engines):
-                self.run(engine=self.engines[name])
+        if engine is not None:
+            self._run_engine(engine)
             return
+        if not self.engines:
+            self.init_engine()
+        for name in sorted(self.engines):
+            if parallel.MPImax(int(self.listeners.stop.is_set())):
+                return
+            if not self.engines[name].finished:
+                self._run_engine(self.engines[name])
+
+    def _run_engine(self, engine: BaseEngine) -> None:
+        """Run one engine, and save what it has reached if it has finished."""
         self._begin()
         if self._resumption is not None and not self._resumption.take_up(engine):
             logger.info("engine %s had finished before the automatic save", engine.label)
             return
+        if self.p.dry_run:
+            describe_plan(self, engine)
+            return
         self.runtime["start"] = now()
         self.at_work = engine.label
         try:
-            iterate_until_done(self, engine, self._resumption)
+            finished = iterate_until_done(self, engine, self._resumption)
         finally:
             self.runtime["stop"] = now()
-        if self.p.io.get("rfile"):
+        if finished:
+            save_files(self, engine)
+        if finished and self.p.io.get("rfile"):
             self.save_run(kind=self.p.io.rformat or "minimal")
 
     def _begin(self) -> None:
@@ -343,44 +377,6 @@ class Ptycho(Base, PtychoParameters):
         restore_positions(run, content)
         restore_runtime(run, content)
         return run
-
-    def copy_state(self, name: str = "baseline", overwrite: bool = False) -> None:
-        """Remember probes, objects, history and positions under a name.
-
-        Raises
-        ------
-        ParameterError
-            If the name is taken and `overwrite` is False.
-        """
-        if name in self.state_dict and not overwrite:
-            raise ParameterError(f"a state {name!r} is there already: choose overwrite=True")
-        content = describe_run(self, "minimal")
-        self.state_dict[name] = {key: content[key] for key in ("probe", "obj", "runtime")}
-        self.state_dict[name]["coord"] = [b.object_views.coord.copy() for b in self.model.blocks]
-
-    def restore_state(self, name: str = "baseline", reformat_exit: bool = True) -> None:
-        """Go back to probes, objects, history and positions that `copy_state` remembered.
-
-        Parameters
-        ----------
-        name : str
-        reformat_exit : bool
-            Without effect: exit waves belong to the engines, which make them anew.
-
-        Raises
-        ------
-        ParameterError
-            If there is no such state.
-        """
-        del reformat_exit
-        if name not in self.state_dict:
-            raise ParameterError(f"no state {name!r}; there are: {listed(self.state_dict)}")
-        state = self.state_dict[name]
-        for block, coord in zip(self.model.blocks, state["coord"], strict=False):
-            block.move_to(coord)
-        restore_container(self.probe, state["probe"])
-        restore_container(self.obj, state["obj"])
-        self.runtime = snapshot(state["runtime"])
 
     def print_stats(self) -> None:
         """Log what is in memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
     from ptypy.core.ptycho._ptycho import Ptycho
+    from ptypy.engines import BaseEngine
 
-__all__ = ["save", "save_now_and_then", "stopped"]
+__all__ = ["save", "save_files", "save_now_and_then", "stopped"]
 
 
 def save(run: Ptycho, file: str | Path | None, kind: str, force_overwrite: bool) -> Path | None:
@@ -32,12 +33,37 @@ def save(run: Ptycho, file: str | Path | None, kind: str, force_overwrite: bool)
     more: dict[str, Any] = describe_positions(run)
     if kind == "dump":
         more["progress"] = describe_progress(run)
+
+    def write() -> None:
+        if path.exists() and not force_overwrite:
+            raise FormatError(f"{path} exists: remove it, or let it be replaced")
+        _write(run, path, kind, more)
+
+    _on_master(write)
+    return path if parallel.master else None
+
+
+def save_files(run: Ptycho, engine: BaseEngine) -> None:
+    """Write what an engine wants kept beside the result. Every process must call it."""
+    files = engine.engine_files()
+
+    def write() -> None:
+        from ptypy.io import h5write
+
+        for name, tree in files.items():
+            path = run.paths.home / name
+            h5write(path, tree)
+            logger.info("saved %s", path)
+
+    _on_master(write)
+
+
+def _on_master(write: Callable[[], None]) -> None:
+    """Let the master write; if it fails, every process raises. Every process must call it."""
     failure: Exception | None = None
     if parallel.master:
         try:
-            if path.exists() and not force_overwrite:
-                raise FormatError(f"{path} exists: remove it, or let it be replaced")
-            _write(run, path, kind, more)
+            write()
         except Exception as error:  # noqa: BLE001 - told to every process, then raised again
             failure = error
     told = parallel.bcast(None if failure is None else f"{type(failure).__name__}: {failure}")
@@ -45,7 +71,6 @@ def save(run: Ptycho, file: str | Path | None, kind: str, force_overwrite: bool)
         raise failure
     if told is not None:
         raise ParallelError(f"process 0 could not save: {told}")
-    return path if parallel.master else None
 
 
 def _write(run: Ptycho, path: Path, kind: str, more: Mapping[str, Any]) -> None:
