@@ -106,8 +106,10 @@ def test_a_misspelt_or_impossible_number_is_refused_where_it_stands(tmp_path):
 
 
 def test_near_fields_are_not_taken_for_far_ones(tmp_path):
-    with pytest.raises(Exception, match="nearfield"):
-        run(tmp_path, geometry=Param(propagation="nearfield"))
+    near = {**SETUP, "psize": 2e-7}
+    setup = geometry(run(tmp_path, data=near, geometry=Param(propagation="nearfield")))
+    assert setup.propagation == "nearfield"
+    np.testing.assert_allclose(setup.resolution, 2e-7)
 
 
 def test_a_file_that_is_read_as_it_is_keeps_its_own_numbers(tmp_path):

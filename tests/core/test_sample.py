@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ptypy.core import Ptycho
 from ptypy.core.sample import Region, object_from, object_modes_from
 from ptypy.errors import FormatError, ParameterError
 from ptypy.io import h5rw
+from ptypy.utils import Param
 
 LAM = 1e-10
 
@@ -181,3 +183,24 @@ def test_frames_without_photons_make_no_picture():
     region = Region(np.ones(2), np.zeros(2), "S", np.zeros((2, 2)), np.zeros(2))
     with pytest.raises(ParameterError, match="photons"):
         object_from("stxm", (4, 4), LAM, region)
+
+
+def test_a_run_that_goes_on_from_another_begins_where_that_one_ended(tmp_path):
+    def load(**scan):
+        p = Param(scans=Param(), io=Param(home=str(tmp_path), autosave=Param(active=False)))
+        data = Param(name="MoonFlowerScan", num_frames=20, shape=16, save=None)
+        p.scans.s = Param(name="BlockFull", data=data, **scan)
+        return Ptycho(p, level=2)
+
+    first = load()
+    (obj,), (probe,) = first.obj.S.values(), first.probe.S.values()
+    rng = np.random.default_rng(6)
+    for storage in (obj, probe):
+        storage.data[...] = rng.standard_normal(storage.shape) + 1j
+    path = str(first.save_run(tmp_path / "first.ptyr"))
+    photons = float(np.sum(np.abs(probe.data) ** 2))
+    recon = Param(model="recon", recon=Param(rfile=path))
+    second = load(sample=recon, illumination=Param(recon, photons=photons))
+    np.testing.assert_allclose(second.obj.S["SsG00"].data, obj.data, rtol=1e-6)
+    found = second.probe.S["SsG00"].data
+    np.testing.assert_allclose(found / found[0, 0, 0], probe.data / probe.data[0, 0, 0], rtol=1e-4)

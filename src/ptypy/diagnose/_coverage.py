@@ -11,7 +11,7 @@ import scipy.signal
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
-    from ptypy.core.manager import Block
+    from ptypy.core.manager import Block, Colour
 
 __all__ = ["coverage"]
 
@@ -31,15 +31,26 @@ def coverage(blocks: Iterable[Block], obj: Storage) -> npt.NDArray[np.float64]:
     (Y, X) float64
         From 0 (dark) to 1.
     """
-    shape = obj.data.shape[-2:]
-    light = np.zeros(shape)
+    light = np.zeros(obj.data.shape[-2:])
     for block in blocks:
-        if block.obj is not obj:
-            continue
-        power = np.sum(np.abs(block.probe.data) ** 2, axis=0)
-        hits = np.zeros([n - m + 1 for n, m in zip(shape, power.shape, strict=True)])
-        np.add.at(hits, tuple(block.corners.T), 1.0)
-        light += scipy.signal.fftconvolve(hits, power, mode="full")
+        for colour in block.colours:
+            if colour.obj is obj:
+                light += _light(block, colour)
     # The transform leaves rounding errors where no light was.
     light = np.maximum(light, 0.0)
     return light / max(float(light.max()), 1e-300)
+
+
+def _light(block: Block, colour: Colour) -> npt.NDArray[np.float64]:
+    """Sum up the light of one wavelength that fell on each pixel, shape (Y, X)."""
+    shape, corners = colour.obj.data.shape[-2:], colour.corners
+    if block.probe_rows is not None:
+        light = np.zeros(shape)
+        for (y, x), rows in zip(corners, block.probe_rows, strict=True):
+            power = np.sum(np.abs(colour.probe.data[rows]) ** 2, axis=0)
+            light[y : y + power.shape[0], x : x + power.shape[1]] += power
+        return light
+    power = np.sum(np.abs(colour.probe.data) ** 2, axis=0)
+    hits = np.zeros([n - m + 1 for n, m in zip(shape, power.shape, strict=True)])
+    np.add.at(hits, tuple(corners.T), 1.0)
+    return np.asarray(scipy.signal.fftconvolve(hits, power, mode="full"))

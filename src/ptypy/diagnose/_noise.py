@@ -12,12 +12,15 @@ from scipy.special import gammaln
 from ptypy.utils import parallel
 
 if TYPE_CHECKING:
-    from ptypy.core.manager import Block
+    from ptypy.core.manager import Block, Colour
 
 __all__ = ["model_intensity", "noise_floor", "sqrt_variance"]
 
 SUMMED = 40.0
 """Mean counts up to which the Poisson sum is carried out; beyond, a series is exact to 1e-4."""
+
+BATCH = 16
+"""Frames whose waves are calculated at once."""
 
 
 def sqrt_variance(mean: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -62,20 +65,35 @@ def model_intensity(block: Block, frames: npt.NDArray[np.intp]) -> npt.NDArray[n
     (n, H, W) float64
         Photons, zero frequency at ``shape // 2``.
     """
+    parts = [frames[k : k + BATCH] for k in range(0, len(frames), BATCH)]
+    powers = [sum(_intensity(block, colour, part) for colour in block.colours) for part in parts]
     height, width = block.counts.shape[-2:]
-    views = np.lib.stride_tricks.sliding_window_view(block.obj.data[0], (height, width))
-    y, x = block.corners[frames].T
-    offsets, shifts = block.between_pixels()
+    edge = block.resample
+    power = np.concatenate([np.zeros((0, height * edge, width * edge)), *powers])
+    return np.asarray(power.reshape(-1, height, edge, width, edge).sum(axis=(2, 4)))
+
+
+def _intensity(
+    block: Block, colour: Colour, frames: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """Sum up the waves of one wavelength, in pixels of the wave; shape (n, H, W)."""
+    shape = colour.object_views.shape
+    views = np.lib.stride_tricks.sliding_window_view(colour.obj.data, shape, axis=(-2, -1))
+    y, x = colour.corners[frames].T
+    offsets, shifts = colour.between_pixels()
     if offsets is None or shifts is None:
-        seen = views[y, x]
+        seen = views[:, y, x]
     else:
-        y, x = (block.corners + offsets)[frames].T
+        y, x = (colour.corners + offsets)[frames].T
         v, u = shifts[frames].T[..., None, None]
-        above = (1 - u) * views[y, x] + u * views[y, x + 1]
-        seen = (1 - v) * above + v * ((1 - u) * views[y + 1, x] + u * views[y + 1, x + 1])
-    waves = block.probe.data[None] * seen[:, None]
-    field = block.geometry.propagator.fw(waves)
-    return np.asarray((np.abs(field) ** 2).sum(axis=1), dtype=np.float64)
+        above = (1 - u) * views[:, y, x] + u * views[:, y, x + 1]
+        below = (1 - u) * views[:, y + 1, x] + u * views[:, y + 1, x + 1]
+        seen = (1 - v) * above + v * below
+    rows = block.probe_rows
+    probes = colour.probe.data[None] if rows is None else colour.probe.data[rows[frames]]
+    waves = probes.swapaxes(0, 1)[:, None] * seen[None]
+    field = colour.geometry.propagator.fw(waves)
+    return np.asarray((np.abs(field) ** 2).sum(axis=(0, 1)), dtype=np.float64)
 
 
 def noise_floor(blocks: Iterable[Block], sample: int = 64) -> float:

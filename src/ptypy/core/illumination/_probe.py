@@ -144,8 +144,8 @@ def _named(name: str, p: Param, geometry: Geo, shape: tuple[int, int]) -> npt.ND
         return moon_pr(shape)[None]
     if name == "stxm":
         raise ParameterError(
-            "illumination.model  'stxm'  is not supported yet; choose None, an array, 'moon', "
-            "'recon' or the path of a .ptyr file"
+            "illumination.model  'stxm'  is not supported: a transmission picture says nothing of "
+            "the probe; choose None, an array, 'moon', 'recon' or the path of a .ptyr file"
         )
     if name == "recon":
         return _reconstructed(_latest(p.recon.rfile), p.recon.get("label"), geometry)
