@@ -16,6 +16,7 @@ from ptypy.accelerate._epie import epie_sweep
 from ptypy.accelerate._likelihood import likelihood_gradient, line_coefficients
 from ptypy.accelerate._model import model_error
 from ptypy.accelerate._project import initial_waves, project
+from ptypy.accelerate._slices import fit_modulus, light_slice, look_at_slice, update_slice
 from ptypy.accelerate._sums import object_sums, probe_sums
 from ptypy.accelerate._threads import default_threads
 from ptypy.accelerate._transform import Transform
@@ -25,13 +26,17 @@ __all__ = [
     "Transform",
     "default_threads",
     "epie_sweep",
+    "fit_modulus",
     "initial_waves",
+    "light_slice",
     "likelihood_gradient",
     "line_coefficients",
+    "look_at_slice",
     "missing_kernels",
     "model_error",
     "object_sums",
     "probe_sums",
     "project",
+    "update_slice",
     "watch_compiling",
 ]

@@ -19,9 +19,6 @@ Real = npt.NDArray[np.float32]
 Place = tuple[int, int, float, float]
 """Row and column of a frame's corner [px], and the parts of a pixel beyond it, 0 to below 1."""
 
-FAINT = 1e-30
-"""Added to the model's intensity, so that a dark pixel is divided by something."""
-
 
 class Steps(NamedTuple):
     """How far a visit goes."""
@@ -68,11 +65,12 @@ class Passage:
             _transfer(NearField(shape, float(geometry.lam), distance, resolution), shape)
             for distance in distances
         ]
+        self._back_between = [transfer.conj() for transfer in self._between]
         self._detector = None if self.is_far else _transfer(geometry.propagator, shape)
+        self._back_detector = None if self._detector is None else self._detector.conj()
         self._waves: Complex = np.empty((self.count, modes, *shape), np.complex64)
-        self._misfit: Complex = np.empty((modes, *shape), np.complex64)
+        self._views: Complex = np.empty((self.count, *shape), np.complex64)
         self._work: Complex = np.empty((modes, *shape), np.complex64)
-        self._shape = shape
 
     def pack(self, counts: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> Real:
         """Give amplitudes in the order in which waves arrive; untrusted pixels are -1.
@@ -100,8 +98,9 @@ class Passage:
         -------
         (3,) float64
         """
-        field = self._go(self._look(slices, place), probe)
-        intensity = _power(field)
+        self._look(slices, place)
+        field, _ = self._go(probe)
+        intensity = (field.real**2 + field.imag**2).sum(axis=0)
         trusted = amplitude >= 0
         model, root = intensity[trusted].astype(np.float64), amplitude[trusted].astype(np.float64)
         measured = root**2
@@ -141,79 +140,77 @@ class Passage:
             Mean over the trusted pixels of (abs(f) - amplitude)^2 before the visit; mean over
             the frame's pixels of abs(d_S)^2, summed over modes.
         """
-        views = self._look(slices, place)
-        field = self._go(views, probe)
-        error = _differ(field, amplitude)
+        from ptypy.accelerate import fit_modulus, update_slice
+
+        peaks = self._look(slices, place)
+        field, lights = self._go(probe)
+        squares, trusted = fit_modulus(field, amplitude)
         back = self._return(field)
-        change = float(np.vdot(back, back).real) / amplitude.size
+        change = 0.0
         for s in reversed(range(self.count)):
-            if steps.slices[s]:
-                self._move_slice(slices[s], place, self._waves[s], back, steps.slices[s])
-            if s or steps.probe:
-                peak = float(_power(views[s, None]).max())
-                np.multiply(back, np.conjugate(views[s]), out=back)
-                if s:
-                    back *= 1.0 / (peak or 1.0)
-                    back = _convolve(back, self._between[s - 1].conj())
-                else:
-                    back *= steps.probe / (steps.peak or peak or 1.0)
-                    probe += back
-        return error, change
+            step, light = steps.slices[s], lights[s]
+            peak = peaks[s] if s or steps.peak is None else steps.peak
+            share = 1.0 if s else steps.probe
+            missed = update_slice(
+                slices[s],
+                *place,
+                self._waves[s],
+                self._views[s],
+                back,
+                step / light if light > 0 else 0.0,
+                share / peak if peak > 0 else 0.0,
+            )
+            if s == self.count - 1:
+                change = missed / amplitude.size
+            if s:
+                back = _convolve(back, self._back_between[s - 1])
+        if steps.probe:
+            probe += back
+        return squares / max(trusted, 1), change
 
-    def _look(self, slices: Complex, place: Place) -> Complex:
-        """Give what a frame sees of each slice, (S, H, W), linear between pixels."""
-        y, x, down, right = place
-        height, width = self._shape
-        if not (down or right):
-            return slices[:, y : y + height, x : x + width].copy()
-        part = slices[:, y : y + height + 1, x : x + width + 1]
-        rows = part[:, :-1] + down * (part[:, 1:] - part[:, :-1])
-        return np.asarray(rows[..., :-1] + right * (rows[..., 1:] - rows[..., :-1]))
+    def _look(self, slices: Complex, place: Place) -> list[float]:
+        """Take what a frame sees of each slice; give the largest abs(O)^2 of each."""
+        from ptypy.accelerate import look_at_slice
 
-    def _go(self, views: Complex, probe: Complex) -> Complex:
-        """Send the probe through the slices; give the waves on the detector, (M, H, W)."""
+        return [
+            look_at_slice(plane, *place, view)
+            for plane, view in zip(slices, self._views, strict=True)
+        ]
+
+    def _go(self, probe: Complex) -> tuple[Complex, list[float]]:
+        """Send the probe through the slices.
+
+        Returns
+        -------
+        field : (M, H, W) complex64
+            On the detector.
+        lights : list of float
+            Largest sum_m abs(psi_m)^2 in front of each slice.
+        """
+        from ptypy.accelerate import light_slice
+
+        lights = []
         self._waves[0] = probe
         for s, transfer in enumerate(self._between):
-            np.multiply(self._waves[s], views[s], out=self._work)
+            lights.append(light_slice(self._waves[s], self._views[s], self._work))
             self._waves[s + 1] = _convolve(self._work, transfer)
-        field = np.multiply(self._waves[-1], views[-1], out=self._misfit)
+        lights.append(light_slice(self._waves[-1], self._views[-1], self._work))
         if self._detector is not None:
-            return _convolve(field, self._detector)
+            return _convolve(self._work, self._detector), lights
         from scipy import fft
 
-        field *= self._phase
-        return np.asarray(fft.fft2(field, norm="ortho", overwrite_x=True))
+        self._work *= self._phase
+        return np.asarray(fft.fft2(self._work, norm="ortho", overwrite_x=True)), lights
 
     def _return(self, field: Complex) -> Complex:
         """Send a difference on the detector back to behind the last slice."""
-        if self._detector is not None:
-            return _convolve(field, self._detector.conj())
+        if self._back_detector is not None:
+            return _convolve(field, self._back_detector)
         from scipy import fft
 
         back = np.asarray(fft.ifft2(field, norm="ortho", overwrite_x=True))
         back *= self._unphase
         return back
-
-    def _move_slice(
-        self, plane: Complex, place: Place, waves: Complex, back: Complex, step: float
-    ) -> None:
-        """Add to a slice what a frame says of it, to all four neighbours by their shares."""
-        peak = float(_power(waves).max())
-        np.conjugate(waves, out=self._work)
-        self._work *= back
-        move = self._work[0] if len(self._work) == 1 else self._work.sum(axis=0)
-        move *= step / peak if peak > 0 else 0.0
-        y, x, down, right = place
-        height, width = self._shape
-        if not (down or right):
-            plane[y : y + height, x : x + width] += move
-            return
-        aside = np.zeros((height, width + 1), np.complex64)
-        np.multiply(move, right, out=aside[:, 1:])
-        aside[:, :-1] += (1.0 - right) * move
-        part = plane[y : y + height + 1, x : x + width + 1]
-        part[:-1] += (1.0 - down) * aside
-        part[1:] += down * aside
 
 
 def _transfer(propagator: Any, shape: tuple[int, int]) -> Complex:
@@ -230,21 +227,3 @@ def _convolve(waves: Complex, transfer: Complex) -> Complex:
     spectrum = fft.fft2(waves, overwrite_x=True)
     spectrum *= transfer
     return np.asarray(fft.ifft2(spectrum, overwrite_x=True))
-
-
-def _power(waves: Complex) -> Real:
-    """Sum the intensities of modes, (M, H, W) to (H, W)."""
-    squares = waves.real**2
-    squares += waves.imag**2
-    return squares[0] if len(squares) == 1 else np.asarray(squares.sum(axis=0))
-
-
-def _differ(field: Complex, amplitude: Real) -> float:
-    """Turn f into M(f) - f, in place; give the mean of (abs(f) - amplitude)^2 where trusted."""
-    model = np.sqrt(_power(field) + np.float32(FAINT))
-    trusted = amplitude >= 0
-    missing = np.where(trusted, amplitude - model, np.float32(0.0))
-    error = float(np.vdot(missing, missing)) / max(int(np.count_nonzero(trusted)), 1)
-    missing /= model
-    field *= missing
-    return error
