@@ -78,6 +78,8 @@ class PackedBlock:
     """From the nearest pixels to those above and left of each frame, (N, 2); see `places`."""
     shifts: Rows | None
     """Part of a pixel from there to the frame, (N, 2); None if all lie on whole pixels."""
+    blind: npt.NDArray[np.intp]
+    """Frames without a trusted pixel; see `renew_blind_waves`."""
     waves: Real | None = None
     """Exit waves in the order of the transform, for engines that keep them."""
     scale: Rows | None = None
@@ -126,6 +128,25 @@ class PackedBlock:
         """Number of frames."""
         return len(self.trusted)
 
+    def renew_blind_waves(self, between: bool) -> None:
+        """Let the exit waves of frames without a trusted pixel be probe times object, as they are.
+
+        Such a frame tells nothing. Waves of an earlier probe would pull at the object.
+        """
+        from ptypy.accelerate import initial_waves
+
+        corners, shifts = self.places(between) if len(self.blind) else (self.corners, None)
+        for row in self.blind:
+            one = slice(row, row + 1)
+            initial_waves(
+                self.transform,
+                self.exit_waves[one],
+                self.probe,
+                self.obj,
+                corners[one],
+                shifts=None if shifts is None else shifts[one],
+            )
+
 
 def pack(
     block: Block,
@@ -163,10 +184,11 @@ def pack(
         for start in range(0, num, BATCH):
             part = measured[start : start + BATCH]
             np.copysign(np.sqrt(np.abs(part)), part, out=part)
-    trusted = block.mask.sum(axis=(-2, -1), dtype=np.float64)
-    trusted = np.maximum(np.broadcast_to(trusted, (num,)), 1.0)
+    trusted = np.broadcast_to(block.mask.sum(axis=(-2, -1), dtype=np.float64), (num,))
+    blind = np.flatnonzero(trusted == 0)
+    trusted = np.maximum(trusted, 1.0)
     offsets, shifts = block.between_pixels()
-    return PackedBlock(block, transform, measured, trusted, illumination, offsets, shifts)
+    return PackedBlock(block, transform, measured, trusted, illumination, offsets, shifts, blind)
 
 
 def _check(block: Block) -> None:

@@ -255,6 +255,7 @@ class ProjectionEngine(BlockEngine):
             obj: Complex = storage.data[0]
             numerator, denominator = _buffers(self._object_sums, storage, obj.shape, obj.shape)
             for block in blocks:
+                block.renew_blind_waves(self.looks_between)
                 corners, shifts = block.places(self.looks_between)
                 object_sums(
                     block.transform,
@@ -286,6 +287,7 @@ class ProjectionEngine(BlockEngine):
                 self._probe_sums, illumination, probe.shape, probe.shape[1:]
             )
             for block in blocks:
+                block.renew_blind_waves(self.looks_between)
                 corners, shifts = block.places(self.looks_between)
                 probe_sums(
                     block.transform,
