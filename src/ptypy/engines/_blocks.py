@@ -83,9 +83,11 @@ class FrameBlock(ABC):
     def __init__(self, block: Block) -> None:
         self.block = block
         num = len(block.counts)
-        trusted = block.mask.sum(axis=(-2, -1), dtype=np.float64)
-        self.trusted: Rows = np.maximum(np.broadcast_to(trusted, (num,)), 1.0)
+        trusted = np.broadcast_to(block.mask.sum(axis=(-2, -1), dtype=np.float64), (num,))
+        self.trusted: Rows = np.maximum(trusted, 1.0)
         """Number of trusted pixels of each frame, at least 1, shape (N,)."""
+        self.blind: npt.NDArray[np.bool_] = trusted == 0
+        """Frames without a trusted pixel; see `renew_blind_waves`."""
         self.scale: Rows | None = None
         """Factor from the model's to the measured intensity of each frame, shape (N,)."""
 
@@ -120,6 +122,14 @@ class FrameBlock(ABC):
     @abstractmethod
     def begin_waves(self, between: bool, which: npt.NDArray[np.bool_] | None = None) -> None:
         """Set the exit waves to probe times object; of all frames, or of some, (N,) bool."""
+
+    def renew_blind_waves(self, between: bool) -> None:
+        """Let the exit waves of frames without a trusted pixel be probe times object, as they are.
+
+        Such a frame tells nothing. Waves of an earlier probe would pull at the object.
+        """
+        if self.blind.any():
+            self.begin_waves(between, self.blind)
 
     @abstractmethod
     def move_waves(self, shift: tuple[int, int]) -> None:

@@ -262,6 +262,7 @@ class ProjectionEngine(BlockEngine):
             numerator, denominator = known[id(storage)]
             if sums is None:
                 for block in blocks:
+                    block.renew_blind_waves(self.looks_between)
                     block.add_object_sums(storage, (numerator, denominator), self.looks_between)
             add_up(numerator, denominator)
             inertia = self.p.object_inertia * self._mean_power[id(storage)]
@@ -280,6 +281,7 @@ class ProjectionEngine(BlockEngine):
                 illumination, probe, None if illumination.modes is None else illumination.sets
             )
             for block in blocks:
+                block.renew_blind_waves(self.looks_between)
                 block.add_probe_sums(illumination, sums, self.looks_between)
             add_up(numerator, denominator)
             frames = self._num_frames[id(illumination)] / illumination.sets

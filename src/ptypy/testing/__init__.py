@@ -1,4 +1,4 @@
-"""Contracts to inherit in the tests of your own loader, and simulators to rehearse with."""
+"""Contracts to inherit in the tests of your own loader or engine; simulators to rehearse with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 __all__: list[str] = [
     "DectrisSender",
+    "EngineContract",
     "FolderWriter",
     "PlainSender",
     "ScanContract",
@@ -17,6 +18,7 @@ __all__: list[str] = [
 
 HOMES: dict[str, str] = {
     "DectrisSender": "_live_senders",
+    "EngineContract": "_engine_contract",
     "FolderWriter": "_live_writers",
     "PlainSender": "_live_senders",
     "ScanContract": "_scan_contract",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ptypy.core.ptycho._diverging import Watch
 from ptypy.core.ptycho._doubts import doubt
 from ptypy.core.ptycho._interrupt import PAUSE, Interruptions
@@ -94,7 +96,8 @@ def _iterate(run: Ptycho, engine: BaseEngine, interruptions: Interruptions) -> i
                 engine.numiter += engine.p.numiter_contiguous
                 silence.tell()
             before = engine.curiter
-            with timed(run, "engine_iterate"):
+            # What overflows is found, and named, by the watch.
+            with timed(run, "engine_iterate"), np.errstate(over="ignore"):
                 engine.iterate()
             progress.total = engine.numiter
             progress.update(engine.curiter - before, _note(run))
