@@ -97,6 +97,8 @@ class BlockEngine(PositionCorrectionEngine):
 
     def engine_finalize(self) -> None:
         """Let go of what was packed."""
+        if self._search is not None:
+            self._search.report(self.blocks)
         self.engine_initialize()
 
     def take(self, block: Block) -> FrameBlock:

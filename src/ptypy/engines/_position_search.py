@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.manager import FINEST, make_room
-from ptypy.engines._blocks import FrameBlock, Rows, add_up, group_by_object
+from ptypy.engines._blocks import FrameBlock, Rows, add_up, group_by_object, largest
 from ptypy.engines._gather import bring_together, places_of, total_frames
 from ptypy.utils import parallel
 from ptypy.utils.parameters import Param
+from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
@@ -156,6 +157,21 @@ class PositionSearch:
         if whole is not None:
             entry = Param(iteration=iteration, positions=whole)
             runtime.setdefault("position_history", []).append(entry)
+
+    def report(self, blocks: Sequence[FrameBlock]) -> None:
+        """Log how far frames are from where they were recorded. Every process must call it."""
+        sums, farthest = np.zeros(2), 0.0
+        for block in blocks:
+            moved = block.block.object_views.coord - block.block.positions
+            squares = (moved**2).sum(axis=1)
+            sums += squares.sum(), len(squares)
+            farthest = max(farthest, float(squares.max(initial=0.0)))
+        add_up(sums)
+        logger.info(
+            "refined positions are %.3g m from those recorded (root mean square), at most %.3g m",
+            np.sqrt(sums[0] / max(sums[1], 1.0)),
+            np.sqrt(largest(farthest)),
+        )
 
     def _steps(self, blocks: Sequence[FrameBlock], iteration: int) -> Rows:
         """Choose in which directions to look, and how far as shares of the amplitude.
