@@ -153,7 +153,9 @@ def epie_sweep(
     }
     totals = None if sums is None else _Totals(scene, sums)
     is_global = object_norm_is_global and update_probe and probe_flat is None
-    errors = _visit(scene, amplitude, order, rule, waves, totals, is_global)
+    light = (probe.real**2 + probe.imag**2).sum(axis=0) * transform.scale**2
+    power = float(light.max()), float(light.sum(dtype=np.float64))
+    errors = _visit(scene, power, amplitude, order, rule, waves, totals, is_global)
     scene.planes.write_to(obj)
     if update_probe:
         scene.strips.write_to(probe, 1.0 / transform.scale)
@@ -164,6 +166,7 @@ def epie_sweep(
 
 def _visit(
     scene: Scene,
+    power: tuple[float, float],
     amplitude: npt.NDArray[np.float32],
     order: npt.NDArray[np.int64],
     rule: dict[str, float],
@@ -171,12 +174,14 @@ def _visit(
     totals: _Totals | None,
     object_norm_is_global: bool,
 ) -> npt.NDArray[np.float64]:
-    """Visit frames of a scene, everything in the kernels' layouts; give their errors."""
+    """Visit frames of a scene, everything in the kernels' layouts; give their errors.
+
+    ``power`` is the largest |P|^2 and their sum, of the probe as it is packed.
+    """
     transform, rows = scene.transform, scene.planes.shape[0]
     errors = np.full((scene.frames, 3), np.nan)
     valid = np.zeros(LANES, np.float32)
     valid[: (transform.shape[1] - 1) % LANES + 1] = 1
-    power = (scene.strips.memory.reshape(scene.modes, -1, 2, LANES) ** 2).sum(axis=(0, 2))
     peaks = np.zeros(rows) if object_norm_is_global else None
     table = np.array([float(rule[name]) for name in RULE])
     frame = scene.modes * transform.scratch_size(0)
@@ -194,8 +199,7 @@ def _visit(
             0 if waves is None else waves.ctypes.data,
             *((0, 0) if totals is None else totals.addresses),
             0 if peaks is None else peaks.ctypes.data,
-            float(power.max()),
-            float(power.sum(dtype=np.float64)),
+            *power,
             scratch[0].ctypes.data,
             scratch[0][frame:].ctypes.data,
             scratch[0][size:].ctypes.data,
