@@ -1,7 +1,7 @@
 """Algorithms: how object and probe are found from the frames.
 
-One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE), `ML`. The
-mathematics of each is in ``docs/explanations/engines.md``.
+One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE, SDR),
+`wasp` (WASP), `ML`. The mathematics of each is in ``docs/explanations/engines.md``.
 """
 
 from ptypy.engines._position_refinement import PositionCorrectionEngine
@@ -9,7 +9,8 @@ from ptypy.engines._registry import ENGINES, find_engine, register, register_bac
 from ptypy.engines.base import BaseEngine
 from ptypy.engines.ML import ML
 from ptypy.engines.projectional import DM, RAAR
-from ptypy.engines.stochastic import EPIE
+from ptypy.engines.stochastic import EPIE, SDR
+from ptypy.engines.wasp import WASP
 
 __all__ = [
     "DM",
@@ -17,11 +18,13 @@ __all__ = [
     "EPIE",
     "ML",
     "RAAR",
+    "SDR",
+    "WASP",
     "BaseEngine",
     "PositionCorrectionEngine",
     "find_engine",
     "register",
 ]
 
-for _engine in (DM, RAAR, EPIE, ML):
+for _engine in (DM, RAAR, EPIE, SDR, WASP, ML):
     register_backend_names(_engine)

@@ -1,0 +1,6 @@
+# ruff: noqa: N999 - the name that scripts import
+"""`WASP`, where scripts of PtyPy 0.9 look for it."""
+
+from ptypy.engines.wasp import WASP
+
+__all__ = ["WASP"]

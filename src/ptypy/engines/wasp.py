@@ -1,0 +1,236 @@
+"""The weighted average of sequential projections: `WASP`."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ptypy.accelerate import VisitSums
+from ptypy.engines._blocks import (
+    Complex,
+    PackedBlock,
+    Real,
+    add_up,
+    group_by_object,
+    group_by_probe,
+    largest,
+)
+from ptypy.engines._constraints import clip_modulus, smooth
+from ptypy.engines._pool import Pool
+from ptypy.engines._registry import register
+from ptypy.engines._sequential import SequentialEngine
+from ptypy.engines.base import Errors
+from ptypy.errors import Fault
+
+FAINT = 1e-4
+"""Weight of a smoothed object in its average, against that of the pixel that saw most light."""
+
+
+@register()
+class WASP(SequentialEngine):
+    """Weighted average of sequential projections.
+
+    Maiden, Mei & Li, Optics Express 32 (2024) 21327. Every iteration visits each frame once, in
+    random order, and moves object and probe at each:
+
+        O <- O + sum_m conj(P_m) d_m / (alpha mean |P|^2 + |P|^2)
+        P <- P + conj(O) d           / (beta + |O|^2),             d = M(PO) - PO
+
+    At its end both become the weighted averages of what all frames wanted, PO + d, with P and O
+    as each frame had found them:
+
+        O = sum conj(P) (PO + d) / sum |P|^2      P = sum conj(O) (PO + d) / sum |O|^2
+
+    Pixels that no frame saw stay as they are. Several processes visit their own frames, each with
+    a copy of object and probe, and the sums of all are added up: all go on from the same averages.
+
+    Defaults:
+
+    [probe_update_start]
+    default = 2
+    type = int
+    lowlim = 0
+    help = Iterations before the probe is updated for the first time
+
+    [alpha]
+    default = 1.0
+    type = float
+    lowlim = 0.0
+    help = How much the mean light of the probe damps the moves of the object
+
+    [beta]
+    default = 1.0
+    type = float
+    lowlim = 0.0
+    help = How much a transmission of one damps the moves of the probe
+
+    [random_seed]
+    default = None
+    type = int
+    lowlim = 0
+    help = Number from which the order of the frames is drawn
+    doc = The same number gives the same orders whatever the engine's label. None draws from the
+      label: the same script gives the same result, too.
+
+    [update_object_first]
+    default = True
+    type = bool
+    help = Without effect: object and probe move together
+    doc = A parameter of the projection engines, which scripts of PtyPy 0.9 may set.
+    userlevel = 2
+
+    [fourier_power_bound]
+    default = None
+    type = float
+    help = Error of a frame that is taken for noise and left alone [photons]
+    doc = Mean over the trusted pixels of (abs(model) - sqrt(I))^2. None lets
+      `fourier_relax_factor` decide.
+    userlevel = 2
+
+    [fourier_relax_factor]
+    default = 0.05
+    type = float
+    lowlim = 0.0
+    help = Relative error of a frame that is taken for noise and left alone
+    doc = Sets the bound to (factor/2)^2 times the mean counts a pixel of the brightest frame.
+      0 imposes the measured modulus exactly.
+    userlevel = 2
+
+    [obj_smooth_std]
+    default = None
+    type = float
+    lowlim = 0.0
+    help = Smooth the object by this much where hardly any light fell [px]
+    doc = The smoothed object enters the average of an iteration with a weight of 1e-4 frames with
+      their photons spread evenly. Tames pixels at the border that few frames have seen.
+    userlevel = 2
+
+    [clip_object]
+    default = None
+    type = tuple
+    help = Smallest and largest modulus that the object may have
+    userlevel = 2
+
+    [name]
+    default = WASP
+    type = str
+    help = Name of the engine
+    """
+
+    CITATION = "A. M. Maiden, W. Mei and P. Li, Optics Express 32 (2024) 21327 (WASP)"
+
+    @classmethod
+    def list_unsupported(cls, pars: Mapping[str, Any]) -> list[Fault]:
+        """Refuse limits that are none, beside what `BaseEngine` refuses."""
+        faults = super().list_unsupported(pars)
+        limits, bound = pars.get("clip_object"), pars.get("fourier_power_bound")
+        if limits is not None and not _is_range(limits):
+            remedy = "is to be (smallest, largest) modulus, the first not above the second"
+            faults.append(Fault("clip_object", repr(limits), remedy))
+        if isinstance(bound, int | float) and bound < 0:
+            faults.append(Fault("fourier_power_bound", repr(bound), "is below zero"))
+        return faults
+
+    def engine_initialize(self) -> None:
+        """Start without frames."""
+        super().engine_initialize()
+        self._power_bound: dict[int, float | None] = {}
+
+    def engine_prepare(self) -> None:
+        """Take in new blocks, and find what counts as noise."""
+        super().engine_prepare()
+        for light, blocks in group_by_probe(self.blocks):
+            self._power_bound[id(light)] = self._choose_power_bound(blocks)
+
+    def _choose_power_bound(self, blocks: list[PackedBlock]) -> float | None:
+        """Find the error that counts as noise; the same however the frames are split."""
+        if self.p.fourier_power_bound is not None:
+            return float(self.p.fourier_power_bound)
+        if not self.p.fourier_relax_factor:
+            return None
+        brightest = largest(max(block.block.max_power for block in blocks))
+        pixels = float(np.prod(blocks[0].transform.shape))
+        return 0.25 * float(self.p.fourier_relax_factor) ** 2 * brightest / pixels
+
+    def seed(self) -> list[int]:
+        """Give what the order of this iteration is drawn from."""
+        if self.p.random_seed is None:
+            return super().seed()
+        return [int(self.p.random_seed), self.curiter]
+
+    def rule(self) -> dict[str, Any]:
+        """Give full steps and the denominators of Maiden, Johnson & Li."""
+        return {
+            "object_step": 1.0,
+            "probe_step": 1.0,
+            "object_flat": float(self.p.alpha),
+            "object_blend": 1.0,
+            "probe_flat": float(self.p.beta),
+            "probe_blend": 1.0,
+        }
+
+    def visit_all(self, random: np.random.Generator) -> Errors:
+        """Visit every frame once, then let object and probe be the averages."""
+        objects, probes = group_by_object(self.blocks), group_by_probe(self.blocks)
+        for_object = {id(storage): _room(storage.data[0]) for storage, _ in objects}
+        for_probe = {id(light): _room(light.waves) for light, _ in probes}
+        before = [storage.data[0].copy() for storage, _ in objects]
+        rows = []
+        for pool in self.pools:
+            first = pool.blocks[0]
+            sums = VisitSums(*for_object[id(first.block.obj)], *for_probe[id(first.illumination)])
+            rows.append(self._visit_own(pool, random, sums))
+        for (storage, _), old in zip(objects, before, strict=True):
+            # Every process goes on from the same object, where no light fell as well.
+            storage.data[0] = old
+            self._average_object(storage.data[0], *for_object[id(storage)])
+        for light, _ in probes if self.probe_moves else ():
+            add_up(*for_probe[id(light)])
+            average(light.waves, *for_probe[id(light)])
+            self.confine_probe(light)
+        return np.concatenate(rows) if rows else np.empty((0, 3))
+
+    def _visit_own(self, pool: Pool, random: np.random.Generator, sums: VisitSums) -> Errors:
+        """Visit the frames of this process, in the order that is drawn for those of all."""
+        order = pool.rows_in_order(random)
+        first = pool.blocks[0]
+        return self.visit(
+            pool,
+            first.obj,
+            pool.places(self.looks_between),
+            order[order >= 0],
+            sums=sums,
+            power_bound=self._power_bound[id(first.illumination)],
+        )
+
+    def _average_object(self, obj: Complex, numerator: Complex, denominator: Real) -> None:
+        """Let an object be the average of what all frames wanted, within its limits."""
+        add_up(numerator, denominator)
+        if self.p.obj_smooth_std:
+            weight = np.float32(FAINT * denominator.max())
+            numerator += weight * smooth(obj, self.p.obj_smooth_std)
+            denominator += weight
+        average(obj, numerator, denominator)
+        if self.p.clip_object is not None:
+            clip_modulus(obj, self.p.clip_object)
+
+
+def average(array: Complex, numerator: Complex, denominator: Real) -> None:
+    """Give an array the quotient of two sums, where there is one."""
+    np.divide(numerator, denominator, out=array, where=denominator > 0)
+
+
+def _room(array: Complex) -> tuple[Complex, Real]:
+    """Give zeros to sum up a numerator for an array, and its denominator."""
+    return np.zeros_like(array), np.zeros(array.shape[-2:], np.float32)
+
+
+def _is_range(limits: Any) -> bool:
+    """Say whether something is a pair of numbers, neither negative, in ascending order."""
+    if not isinstance(limits, Sequence | np.ndarray) or len(limits) != 2:
+        return False
+    low, high = limits
+    return all(isinstance(n, numbers.Real) for n in limits) and 0 <= low <= high
