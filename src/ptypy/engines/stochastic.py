@@ -44,7 +44,7 @@ class StochasticEngine(SequentialEngine):
     default = 4.0
     type = float
     lowlim = 0.0
-    help = So many iterations without gain halve both steps; None keeps the steps
+    help = So many iterations without gain halve the steps; None keeps the steps
     doc = The steps are divided by 1 + k / step_decay, with k the number of iterations that
       brought the frames less than 2 % closer than the one before. Full steps follow the noise of
       the frame that was visited last, and the error grows again.
@@ -210,13 +210,21 @@ class SDR(StochasticEngine):
     """Semi-implicit relaxed Douglas-Rachford.
 
     Pham, Rana, Miao & Osher, Optics Express 27 (2019) 31246. Like `EPIE`, but every frame keeps
-    its exit wave from visit to visit and is reflected as in the difference map:
+    its exit wave from visit to visit and is reflected as in the difference map,
 
         psi <- PO + tau (M(w) - w),      w = (1 + sigma) PO - sigma psi
 
-    which is the row a = 1 - tau (1 + sigma), b = tau, c = 1 + sigma of the table of projections.
-    Object and probe follow as in `EPIE`; with sigma = 0, tau = 1 and both blends 0 it is `EPIE`,
-    and no exit waves are kept.
+    the row a = 1 - tau (1 + sigma), b = tau, c = 1 + sigma of the table of projections. Object
+    and probe take an implicit step towards it, the one that ends where its own gradient says:
+
+        O <- O + beta_object sum conj(P) (psi - PO) / ((1 - beta_object) max |P|^2
+                                                        + beta_object |P|^2)
+
+    and the probe likewise with beta_probe. Small betas are the steps of `EPIE`; 1 makes object or
+    probe explain the frame. With sigma = 0 no exit waves are kept.
+
+    Noisy frames never agree: what is left of each adds up in its exit wave from visit to visit.
+    `step_decay` therefore applies to sigma as well.
 
     Defaults:
 
@@ -237,16 +245,14 @@ class SDR(StochasticEngine):
     type = float
     lowlim = 0.0
     uplim = 1.0
-    help = Share of the probe's denominator that is taken pixel by pixel
-    doc = The step of the probe is divided by (1 - beta_probe) max |O|^2 + beta_probe |O|^2.
+    help = How far the probe goes: from 0, not at all, to 1, until it explains the frame
 
     [beta_object]
     default = 0.9
     type = float
     lowlim = 0.0
     uplim = 1.0
-    help = Share of the object's denominator that is taken pixel by pixel
-    doc = The step of the object is divided by (1 - beta_object) max |P|^2 + beta_object |P|^2.
+    help = How far the object goes: from 0, not at all, to 1, until it explains the frame
 
     [name]
     default = SDR
@@ -257,11 +263,11 @@ class SDR(StochasticEngine):
     CITATION = "M. Pham et al., Optics Express 27 (2019) 31246 (semi-implicit relaxed DR)"
 
     def steps(self) -> tuple[float, float]:
-        """Give beta_object and beta_probe: the implicit step, see the class."""
+        """Give beta_object and beta_probe."""
         return self.blends()
 
     def blends(self) -> tuple[float, float]:
-        """Give beta_object and beta_probe."""
+        """Give the same: what makes the steps implicit."""
         return float(self.p.beta_object), float(self.p.beta_probe)
 
     def take(self, block: Block) -> PackedBlock:

@@ -26,7 +26,9 @@ from ptypy.engines.base import Errors
 from ptypy.errors import Fault
 
 FAINT = 1e-4
-"""Weight of a smoothed object in its average, against that of the pixel that saw most light."""
+"""Weight of the present object in its average, against that of the light that it saw at most.
+
+Without it what hardly any light fell on would take on any value, hundreds of times the rest."""
 
 
 @register()
@@ -44,7 +46,8 @@ class WASP(SequentialEngine):
 
         O = sum conj(P) (PO + d) / sum |P|^2      P = sum conj(O) (PO + d) / sum |O|^2
 
-    Pixels that no frame saw stay as they are. Several processes visit their own frames, each with
+    Pixels that no frame saw stay as they are: the present object enters its average with 1e-4 of
+    the weight of the pixel that saw most light. Several processes visit their own frames, each with
     a copy of object and probe, and the sums of all are added up: all go on from the same averages.
 
     Defaults:
@@ -103,9 +106,8 @@ class WASP(SequentialEngine):
     default = None
     type = float
     lowlim = 0.0
-    help = Smooth the object by this much where hardly any light fell [px]
-    doc = The smoothed object enters the average of an iteration with a weight of 1e-4 frames with
-      their photons spread evenly. Tames pixels at the border that few frames have seen.
+    help = Smooth the present object by this much before it enters its own update [px]
+    doc = Tames pixels at the border that few frames have seen.
     userlevel = 2
 
     [clip_object]
@@ -188,8 +190,9 @@ class WASP(SequentialEngine):
             storage.data[0] = old
             self._average_object(storage.data[0], *for_object[id(storage)])
         for light, _ in probes if self.probe_moves else ():
-            add_up(*for_probe[id(light)])
-            average(light.waves, *for_probe[id(light)])
+            numerator, denominator = for_probe[id(light)]
+            add_up(numerator, denominator)
+            np.divide(numerator, denominator, out=light.waves, where=denominator > 0)
             self.confine_probe(light)
         return np.concatenate(rows) if rows else np.empty((0, 3))
 
@@ -210,17 +213,15 @@ class WASP(SequentialEngine):
         """Let an object be the average of what all frames wanted, within its limits."""
         add_up(numerator, denominator)
         if self.p.obj_smooth_std:
-            weight = np.float32(FAINT * denominator.max())
-            numerator += weight * smooth(obj, self.p.obj_smooth_std)
-            denominator += weight
-        average(obj, numerator, denominator)
+            obj[...] = smooth(obj, self.p.obj_smooth_std)
+        # As a change, so that what no frame saw stays to the last bit.
+        numerator -= denominator * obj
+        weight = np.float32(FAINT * denominator.max())
+        denominator += weight
+        if weight:
+            obj += numerator / denominator
         if self.p.clip_object is not None:
             clip_modulus(obj, self.p.clip_object)
-
-
-def average(array: Complex, numerator: Complex, denominator: Real) -> None:
-    """Give an array the quotient of two sums, where there is one."""
-    np.divide(numerator, denominator, out=array, where=denominator > 0)
 
 
 def _room(array: Complex) -> tuple[Complex, Real]:
