@@ -1,4 +1,4 @@
-"""EPIE: frame after frame, in an order that is random and yet the same each time."""
+"""Frame after frame, in an order that is random and yet the same each time: EPIE, SDR, WASP."""
 
 import numpy as np
 import pytest
@@ -17,20 +17,25 @@ def test_epie_brings_the_residual_down_and_finds_the_object(known):
     assert compare_objects(run.window(), run.truth.obj, run.seen()).error < 0.05
 
 
-def test_the_same_script_gives_the_same_image(known):
-    one, other = (known(probe=False).run("EPIE", numiter=3) for _ in range(2))
+@pytest.fixture(params=["EPIE", "SDR", "WASP"])
+def name(request):
+    return request.param
+
+
+def test_the_same_script_gives_the_same_image(known, name):
+    one, other = (known(probe=False).run(name, numiter=3) for _ in range(2))
     np.testing.assert_array_equal(one.obj.data, other.obj.data)
 
 
-def test_another_label_draws_another_order(known):
-    one = known(probe=False).run("EPIE", "engine00", numiter=1)
-    other = known(probe=False).run("EPIE", "engine01", numiter=1)
+def test_another_label_draws_another_order(known, name):
+    one = known(probe=False).run(name, "engine00", numiter=1)
+    other = known(probe=False).run(name, "engine01", numiter=1)
     assert not np.array_equal(one.obj.data, other.obj.data)
 
 
-def test_how_frames_are_split_into_blocks_does_not_matter(known):
-    whole = known(frames_per_block=1000).run("EPIE", numiter=3)
-    parts = known(frames_per_block=10).run("EPIE", numiter=3)
+def test_how_frames_are_split_into_blocks_does_not_matter(known, name):
+    whole = known(frames_per_block=1000).run(name, numiter=3)
+    parts = known(frames_per_block=10).run(name, numiter=3)
     np.testing.assert_array_equal(parts.obj.data, whole.obj.data)
     np.testing.assert_array_equal(parts.history[-1].error, whole.history[-1].error)
 
@@ -48,15 +53,15 @@ def test_alpha_is_the_step_of_the_object_and_beta_that_of_the_probe(known):
     assert not np.array_equal(run.obj.data, obj)
 
 
-def test_the_probe_rests_until_probe_update_start(known):
+def test_the_probe_rests_until_probe_update_start(known, name):
     run = known(probe=False)
     before = run.probe.data.copy()
-    run.run("EPIE", numiter=2, probe_update_start=2, probe_support=None)
+    run.run(name, numiter=2, probe_update_start=2, probe_support=None)
     np.testing.assert_allclose(run.probe.data, before, rtol=1e-5)
 
 
-def test_the_true_solution_stays_where_it_is(known):
-    run = known(obj=True).run("EPIE", numiter=5)
+def test_the_true_solution_stays_where_it_is(known, name):
+    run = known(obj=True).run(name, numiter=5)
     assert run.object_error() < 1e-4
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ptypy.accelerate._compile import missing_kernels
 from ptypy.accelerate._compiling import Stopwatch, watch_compiling
-from ptypy.accelerate._epie import epie_sweep
+from ptypy.accelerate._epie import VisitSums, epie_sweep
 from ptypy.accelerate._likelihood import likelihood_gradient, line_coefficients
 from ptypy.accelerate._model import model_error
 from ptypy.accelerate._project import initial_waves, project
@@ -24,6 +24,7 @@ from ptypy.accelerate._transform import Transform
 __all__ = [
     "Stopwatch",
     "Transform",
+    "VisitSums",
     "default_threads",
     "epie_sweep",
     "fit_modulus",

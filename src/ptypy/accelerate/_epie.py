@@ -1,206 +1,46 @@
-"""The extended ptychographic iterative engine: one frame after the other."""
+"""One frame after the other: the extended ptychographic iterative engine and its relatives."""
 
-# ruff: noqa: PLR0917 - the arrays come first, by place; compiled functions take no keywords
+# ruff: noqa: PLR0917 - the arrays come first, by place
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ptypy.accelerate._arrays import (
+    Planes,
+    add_vectors,
     check_array,
     check_measured,
+    check_waves,
 )
-from ptypy.accelerate._buffers import lend
-from ptypy.accelerate._compile import LANES, kernel
-from ptypy.accelerate._detector import measured_at
-from ptypy.accelerate._frame import (
-    HEIGHT,
-    STRIP_BYTES,
-    STRIPS,
-    WIDTH,
-    corner_place,
-    inverse_columns,
-    product_columns,
-    zero,
-)
-from ptypy.accelerate._lanes import (
-    ROW,
-    VECTOR,
-    get64,
-    load,
-    maximum,
-    peak,
-    peek,
-    put64,
-    spread,
-    store,
-    total,
-)
-from ptypy.accelerate._modulus import fit_frame
-from ptypy.accelerate._patch import give_back, patch_size, view_of
-from ptypy.accelerate._scene import Scene
+from ptypy.accelerate._buffers import aligned_zeros, lend
+from ptypy.accelerate._compile import LANES
+from ptypy.accelerate._lanes import ROW, VALUE, VECTOR
+from ptypy.accelerate._patch import patch_size
+from ptypy.accelerate._scene import Scene, check_object_sums
 from ptypy.accelerate._transform import Transform
+from ptypy.accelerate._visit_kernels import RULE, visit_frames
 from ptypy.errors import DataError
 
-__all__ = ["epie_sweep"]
+__all__ = ["VisitSums", "epie_sweep"]
 
 
-@kernel
-def peak_view(spec: int, obj: int, row: int, plane: int, valid: int) -> float:
-    """Give the largest |O|^2 of a view; ``valid`` is 1 in the last strip's lanes that count."""
-    strips, largest = peek(spec + STRIPS), spread(0.0)
-    for s in range(strips):
-        o, strip_largest = obj + s * VECTOR, spread(0.0)
-        for i in range(peek(spec + HEIGHT)):
-            a, b = load(o + i * row), load(o + i * row + plane)
-            strip_largest = maximum(strip_largest, a * a + b * b)
-        if s == strips - 1:
-            strip_largest = strip_largest * load(valid)
-        largest = maximum(largest, strip_largest)
-    result: float = peak(largest)
-    return result
+class VisitSums(NamedTuple):
+    """Arrays that a sweep adds to, in place: what the visited frames say of object and probe.
 
-
-@kernel
-def peak_rows(obj: int, row: int, plane: int, first: int, last: int, peaks: int) -> None:
-    """Write the largest |O|^2 of rows ``first`` to ``last`` of the object (float64)."""
-    for y in range(first, last):
-        largest = spread(0.0)
-        for at in range(obj + y * row, obj + (y + 1) * row, VECTOR):
-            a, b = load(at), load(at + plane)
-            largest = maximum(largest, a * a + b * b)
-        put64(peaks + 8 * y, peak(largest))
-
-
-@kernel
-def largest_of(peaks: int, count: int) -> float:
-    """Give the largest of some float64."""
-    result = 0.0
-    for k in range(count):
-        result = max(result, get64(peaks + 8 * k))
-    return result
-
-
-@kernel
-def update_views(
-    spec: int,
-    frame: int,
-    frame_bytes: int,
-    modes: int,
-    probe: int,
-    obj: int,
-    row: int,
-    plane: int,
-    object_step: float,
-    probe_step: float,
-    keep: float,
-    scale: float,
-) -> tuple[float, float]:
-    """Move object and probe; give sum |d|^2 and the largest |P|^2 there is now.
-
-    ``frame`` is what `fit_frame` left. The probe, and so d, is packed times ``scale``. ``obj``
-    becomes ``keep`` times what it was plus its move.
+    With P and O as each frame found them, and psi' = PO + d as it left them.
     """
-    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
-    step, mode_bytes = peek(spec + STRIP_BYTES), strips * height * ROW
-    bare = spread(scale * scale)
-    for_object, for_probe, keeps = spread(object_step), spread(probe_step), spread(keep)
-    largest, change = spread(0.0), 0.0
-    for s in range(strips):
-        for m in range(modes):
-            inverse_columns(spec, frame + m * frame_bytes + s * step)
-        squares = spread(0.0)
-        for i in range(height):
-            at = obj + s * VECTOR + i * row
-            ore, oim = load(at), load(at + plane)
-            move_re, move_im, power = spread(0.0), spread(0.0), spread(0.0)
-            for m in range(modes):
-                t = frame + m * frame_bytes + s * step + i * ROW
-                p = probe + m * mode_bytes + (s * height + i) * ROW
-                pre, pim = load(p), load(p + VECTOR)
-                dre, dim = load(t) * bare, load(t + VECTOR) * bare
-                squares = squares + dre * dre + dim * dim
-                move_re = move_re + (pre * dre + pim * dim)
-                move_im = move_im + (pre * dim - pim * dre)
-                pre = pre + for_probe * (ore * dre + oim * dim)
-                pim = pim + for_probe * (ore * dim - oim * dre)
-                power = power + pre * pre + pim * pim
-                store(p, pre)
-                store(p + VECTOR, pim)
-            largest = maximum(largest, power)
-            store(at, keeps * ore + for_object * move_re)
-            store(at + plane, keeps * oim + for_object * move_im)
-        change += total(squares)
-    return change, peak(largest)
 
-
-@kernel
-def epie_frames(
-    spec: int,
-    modes: int,
-    probe: int,
-    obj: int,
-    row: int,
-    plane: int,
-    corners: int,
-    shifts: int,
-    order: int,
-    count: int,
-    object_rows: int,
-    amplitude: int,
-    object_step: float,
-    probe_step: float,
-    scale: float,
-    peaks: int,
-    probe_peak: float,
-    frame: int,
-    patch: int,
-    valid: int,
-    errors: int,
-) -> None:
-    """Visit frames in order; ``peaks`` is one float64 a row of the object, or 0: local norm."""
-    height, strips = peek(spec + HEIGHT), peek(spec + STRIPS)
-    frame_bytes = strips * peek(spec + STRIP_BYTES)
-    tile = frame + modes * frame_bytes
-    zero(frame, modes * frame_bytes)
-    if peaks != 0:
-        peak_rows(obj, row, plane, 0, object_rows, peaks)
-    for k in range(count):
-        j = peek(order + 8 * k)
-        o, step, part = view_of(spec, obj, row, plane, corners, shifts, j, patch)
-        for m in range(modes):
-            p = probe + m * strips * height * ROW
-            product_columns(spec, frame + m * frame_bytes, p, o, step, part)
-        measured = measured_at(spec, amplitude, j, 0)
-        put64(errors + 24 * j, fit_frame(spec, frame, frame_bytes, tile, modes, measured))
-        if peaks != 0:
-            object_peak = largest_of(peaks, object_rows)
-        elif probe_step != 0.0:
-            object_peak = peak_view(spec, o, step, part, valid)
-        else:
-            object_peak = 1.0
-        change, probe_peak = update_views(
-            spec,
-            frame,
-            frame_bytes,
-            modes,
-            probe,
-            o,
-            step,
-            part,
-            object_step / probe_peak if probe_peak > 0.0 else 0.0,
-            probe_step / object_peak if object_peak > 0.0 else 0.0,
-            1.0 if shifts == 0 else 0.0,
-            scale,
-        )
-        if shifts != 0:
-            corner = obj + corner_place(corners, j, row)
-            give_back(height, strips, 2, shifts, j, o, step, corner, row, plane)
-        put64(errors + 24 * j + 16, change / (height * peek(spec + WIDTH) * scale * scale))
-        if peaks != 0:
-            top = peek(corners + 16 * j)
-            last = min(top + height + 1, object_rows)
-            peak_rows(obj, row, plane, top, last, peaks)
+    object_numerator: npt.NDArray[np.complex64]
+    """sum conj(P_m) psi'_m over modes and frames, shape (Ho, Wo)."""
+    object_denominator: npt.NDArray[np.float32]
+    """sum |P_m|^2, shape (Ho, Wo)."""
+    probe_numerator: npt.NDArray[np.complex64]
+    """sum conj(O) psi'_m over frames, shape (M, H, W)."""
+    probe_denominator: npt.NDArray[np.float32]
+    """sum |O|^2, shape (H, W)."""
 
 
 def epie_sweep(
@@ -216,21 +56,38 @@ def epie_sweep(
     object_norm_is_global: bool = False,
     update_probe: bool = True,
     shifts: npt.NDArray[np.float64] | None = None,
+    waves: npt.NDArray[np.float32] | None = None,
+    coefficients: tuple[float, float, float] = (0.0, 1.0, 1.0),
+    power_bound: float | None = None,
+    object_flat: float | None = None,
+    object_blend: float = 0.0,
+    probe_flat: float | None = None,
+    probe_blend: float = 0.0,
+    sums: VisitSums | None = None,
 ) -> npt.NDArray[np.float64]:
     """Visit frames one after the other and move object and probe at each, in place.
 
-    With d_m = M(P_m O) - P_m O, M being that of `project`,
+    With M and (a, b, c) those of `project`, and psi the frame's exit wave, or PO where none are
+    kept,
 
-        O   <- O   + object_step sum_m conj(P_m) d_m / max sum_m |P_m|^2
-        P_m <- P_m + probe_step  conj(O) d_m         / max |O|^2
+        psi' = (1-a-b) psi + a PO + b M(c PO + (1-c) psi),      d_m = psi'_m - P_m O
 
-    both from the same old P and O.
+        O   <- O   + object_step sum_m conj(P_m) d_m / D_O
+        P_m <- P_m + probe_step  conj(O) d_m         / D_P
+
+    both from the same old P and O. Without further options d = M(PO) - PO, and D_O and D_P are
+    the maxima of sum_m |P_m|^2 and |O|^2: the extended engine of Maiden and Rodenburg. A ``blend``
+    takes part of them from the pixel itself, the regularised engine of Maiden, Johnson and Li:
+
+        D_O = (1 - object_blend) max sum_m |P_m|^2 + object_blend sum_m |P_m|^2
+        D_P = (1 - probe_blend)  max |O|^2         + probe_blend  |O|^2
 
     Parameters
     ----------
     transform : Transform
     probe, obj, corners, shifts
-        As for `initial_waves`. The object is overwritten, the probe if ``update_probe``.
+        As for `initial_waves`. The object is overwritten, the probe if ``update_probe``. Between
+        pixels, O is what the frame sees, and each of four pixels gets its share of the move.
     amplitude : packed measured frames
         Square roots of the counts; see `Transform.pack_measured`.
     order : (K,) int
@@ -240,6 +97,21 @@ def epie_sweep(
         Take max |O|^2 over the whole object instead of the frame's view.
     update_probe : bool
         False leaves the probe as it is.
+    waves : packed waves of all N frames and M modes, optional
+        Exit waves psi that are kept from visit to visit; those of visited frames become psi'.
+    coefficients : (float, float, float)
+        a, b and c.
+    power_bound : float, optional
+        See `project`.
+    object_flat : float, optional
+        ``object_flat`` times the mean of sum_m |P_m|^2 over the frame in place of
+        ``(1 - object_blend)`` times its maximum.
+    probe_flat : float, optional
+        In place of ``(1 - probe_blend) max |O|^2``; an object without absorption has |O|^2 = 1.
+    object_blend, probe_blend : float
+    sums : VisitSums, optional
+        Added to, in place. Between pixels an object that explains the waves would be blurred by
+        its shares: there sum_m |P_m|^2 goes to four pixels with the object that each has.
 
     Returns
     -------
@@ -255,40 +127,131 @@ def epie_sweep(
 
     References
     ----------
-    Maiden and Rodenburg, Ultramicroscopy 109 (2009) 1256.
+    Maiden and Rodenburg, Ultramicroscopy 109 (2009) 1256; Maiden, Johnson and Li, Optica 4
+    (2017) 736.
     """
     scene = Scene.of(transform, probe, obj, corners, shifts)
     check_array("obj", obj, (None, None), np.complex64, writeable=True)
     check_array("probe", probe, (None, *transform.shape), np.complex64, writeable=update_probe)
     check_measured("amplitude", transform, amplitude, scene.frames)
+    if waves is not None:
+        check_waves(transform, waves, scene.frames, scene.modes, writeable=True)
     order = _check_order(order, scene.frames)
+    a, b, c = (float(value) for value in coefficients)
+    rule = {
+        "object_step": object_step,
+        "object_flat": -1.0 if object_flat is None else max(object_flat, 0.0),
+        "object_blend": object_blend,
+        "probe_step": probe_step if update_probe else 0.0,
+        "probe_flat": -1.0 if probe_flat is None else max(probe_flat, 0.0),
+        "probe_blend": probe_blend,
+        "pull": a + b * c,
+        "b": b,
+        "c": c,
+        "power_bound": -1.0 if power_bound is None else max(power_bound, 0.0),
+        "scale": transform.scale,
+    }
+    totals = None if sums is None else _Totals(scene, sums)
+    is_global = object_norm_is_global and update_probe and probe_flat is None
+    light = (probe.real**2 + probe.imag**2).sum(axis=0) * transform.scale**2
+    power = float(light.max()), float(light.sum(dtype=np.float64))
+    errors = _visit(scene, power, amplitude, order, rule, waves, totals, is_global)
+    scene.planes.write_to(obj)
+    if update_probe:
+        scene.strips.write_to(probe, 1.0 / transform.scale)
+    if totals is not None:
+        totals.write_to_arrays()
+    return errors
+
+
+def _visit(
+    scene: Scene,
+    power: tuple[float, float],
+    amplitude: npt.NDArray[np.float32],
+    order: npt.NDArray[np.int64],
+    rule: dict[str, float],
+    waves: npt.NDArray[np.float32] | None,
+    totals: _Totals | None,
+    object_norm_is_global: bool,
+) -> npt.NDArray[np.float64]:
+    """Visit frames of a scene, everything in the kernels' layouts; give their errors.
+
+    ``power`` is the largest |P|^2 and their sum, of the probe as it is packed.
+    """
+    transform, rows = scene.transform, scene.planes.shape[0]
     errors = np.full((scene.frames, 3), np.nan)
-    power = float((probe.real**2 + probe.imag**2).sum(0).max()) * transform.scale**2
     valid = np.zeros(LANES, np.float32)
     valid[: (transform.shape[1] - 1) % LANES + 1] = 1
-    peaks = np.zeros(len(obj)) if object_norm_is_global and update_probe else None
-    size = scene.modes * transform.scratch_size(1)
-    with lend(1, size + patch_size(transform, 2)) as scratch:
-        epie_frames(
+    peaks = np.zeros(rows) if object_norm_is_global else None
+    table = np.array([float(rule[name]) for name in RULE])
+    frame = scene.modes * transform.scratch_size(0)
+    size = scene.modes * transform.scratch_size(1 if rule["power_bound"] < 0 else transform.blocks)
+    plain = waves is None and totals is None and _is_plain(rule)
+    with lend(1, size + patch_size(transform, 2 if totals is None else 5)) as scratch:
+        visit_frames(
             *scene.arguments,
             order.ctypes.data,
             len(order),
-            len(obj),
+            rows,
             amplitude.ctypes.data,
-            float(object_step),
-            float(probe_step) if update_probe else 0.0,
-            transform.scale,
+            table.ctypes.data,
+            int(plain),
+            0 if waves is None else waves.ctypes.data,
+            *((0, 0) if totals is None else totals.addresses),
             0 if peaks is None else peaks.ctypes.data,
-            power,
+            *power,
             scratch[0].ctypes.data,
+            scratch[0][frame:].ctypes.data,
             scratch[0][size:].ctypes.data,
             valid.ctypes.data,
             errors.ctypes.data,
         )
-    scene.planes.write_to(obj)
-    if update_probe:
-        scene.strips.write_to(probe, 1.0 / transform.scale)
     return errors
+
+
+def _is_plain(rule: dict[str, float]) -> bool:
+    """Say whether nothing is asked for but the two steps."""
+    return (
+        rule["object_flat"] < 0
+        and rule["probe_flat"] < 0
+        and rule["object_blend"] == rule["probe_blend"] == 0
+        and rule["b"] == 1
+    )
+
+
+class _Totals:
+    """Room for `VisitSums` in the kernels' layouts."""
+
+    def __init__(self, scene: Scene, sums: VisitSums) -> None:
+        height, width = scene.planes.shape
+        check_object_sums(
+            sums.object_numerator, sums.object_denominator, (height, width), "object_"
+        )
+        modes, shape = scene.modes, scene.transform.shape
+        for name, wanted, dtype in (
+            ("probe_numerator", (modes, *shape), np.complex64),
+            ("probe_denominator", shape, np.float32),
+        ):
+            check_array(name, getattr(sums, name), wanted, dtype, writeable=True)
+        self.scene, self.sums = scene, sums
+        self.planes = Planes((height, width), planes=3)
+        self.mode_bytes = scene.strips.mode_bytes
+        self.strips = aligned_zeros(((2 * modes + 1) * self.mode_bytes // (2 * VALUE),))
+
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """Of three planes over the object, and of strips for each mode and the denominator."""
+        return self.planes.address, self.strips.ctypes.data
+
+    def write_to_arrays(self) -> None:
+        """Add all to the arrays, without the factor that the probe was packed with."""
+        scale, at = self.scene.transform.scale, self.strips.ctypes.data
+        self.planes.add_to(self.sums.object_numerator, 0, 0, scale**-2)
+        self.planes.add_to(self.sums.object_denominator, 2, 0, scale**-2)
+        for mode in self.sums.probe_numerator:
+            add_vectors(at, ROW, 0, mode, 1.0 / scale)
+            at += self.mode_bytes
+        add_vectors(at, VECTOR, 0, self.sums.probe_denominator, 1.0)
 
 
 def _check_order(order: npt.NDArray[np.int64], frames: int) -> npt.NDArray[np.int64]:

@@ -1,1 +1,1 @@
-"""Engines that scripts of PtyPy 0.9 import from here; they live in `ptypy.engines`."""
+"""Where scripts of PtyPy 0.9 look for engines that were extras then; `ptypy.engines` has them."""

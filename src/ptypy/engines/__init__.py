@@ -1,7 +1,8 @@
 """Algorithms: how object and probe are found from the frames.
 
-One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE), `ML`,
-`multislice` (ThreePIE). The mathematics of each is in ``docs/explanations/engines.md``.
+One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE, SDR), `wasp`
+(WASP), `multislice` (ThreePIE), `ML`. The mathematics of each is in
+``docs/explanations/engines.md``.
 """
 
 from ptypy.engines._gather import bring_together
@@ -11,7 +12,8 @@ from ptypy.engines.base import BaseEngine
 from ptypy.engines.ML import ML
 from ptypy.engines.multislice import ThreePIE
 from ptypy.engines.projectional import DM, RAAR
-from ptypy.engines.stochastic import EPIE
+from ptypy.engines.stochastic import EPIE, SDR
+from ptypy.engines.wasp import WASP
 
 __all__ = [
     "DM",
@@ -19,6 +21,8 @@ __all__ = [
     "EPIE",
     "ML",
     "RAAR",
+    "SDR",
+    "WASP",
     "BaseEngine",
     "PositionCorrectionEngine",
     "ThreePIE",
@@ -27,5 +31,5 @@ __all__ = [
     "register",
 ]
 
-for _engine in (DM, RAAR, EPIE, ML, ThreePIE):
+for _engine in (DM, RAAR, EPIE, SDR, WASP, ML, ThreePIE):
     register_backend_names(_engine)

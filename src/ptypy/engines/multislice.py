@@ -12,10 +12,11 @@ from ptypy.engines._blocks import Rows
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import Complex, PackedBlock, is_simple
 from ptypy.engines._passage import Passage, Place, Steps
+from ptypy.engines._pool import Places, Pool
 from ptypy.engines._registry import register
 from ptypy.engines._slices import Slices
 from ptypy.engines.base import Errors
-from ptypy.engines.stochastic import EPIE, Pool
+from ptypy.engines.stochastic import EPIE
 from ptypy.errors import Fault, ParameterError
 from ptypy.utils import parallel
 
@@ -208,45 +209,41 @@ class ThreePIE(EPIE):
             ]
         return np.asarray(errors) if errors else np.empty((0, 3))
 
-    def _visit(
-        self,
-        pool: Pool,
-        obj: Complex,
-        places: tuple[Corners, Rows | None],
-        rows: Corners,
-        probe_moves: bool,
+    def visit(
+        self, pool: Pool, obj: Complex, places: Places, rows: Corners, **options: Any
     ) -> Errors:
         """Visit frames one after the other, and make the product of the slices the object."""
+        del options
         first = pool.blocks[0]
         stack = self.stacks[first.block.obj.ID]
         passage = self._passages[id(first.illumination)]
         phase = first.illumination.pre_phase
-        errors = np.full((len(pool.measured), 3), np.nan)
-        for stretch in self._stretches(rows, obj, first.probe, probe_moves):
-            steps = self._steps(stack.data, probe_moves)
+        errors = np.full((pool.num, 3), np.nan)
+        for stretch in self._stretches(rows, obj, first):
+            steps = self._steps(stack.data)
             probe = np.asarray(first.probe * phase.conj(), np.complex64)
             for j in stretch:
                 errors[j, ::2] = passage.visit(
                     stack.data, _place(*places, j), probe, pool.measured[j], steps
                 )
             np.multiply(probe, phase, out=first.probe)
-            if probe_moves:
+            if self.probe_moves:
                 self.confine_probe(first.illumination)
         stack.multiply()
         return errors
 
-    def _steps(self, slices: Complex, probe_moves: bool) -> Steps:
+    def _steps(self, slices: Complex) -> Steps:
         """Say how far slices and probe go in this iteration."""
         count = int(self.p.number_of_slices)
         starts = _spread(self.p.slice_start_iteration, count - 1)
         starts = [*[0] * (count - len(starts)), *starts]
-        step = self._damped(self.p.alpha)
+        step = self.damping * float(self.p.alpha)
         peak = None
         if self.p.object_norm_is_global:
             peak = float((slices[0].real ** 2 + slices[0].imag ** 2).max())
         return Steps(
             [step if self.curiter >= start else 0.0 for start in starts],
-            self._damped(self.p.beta) if probe_moves else 0.0,
+            self.damping * float(self.p.beta) if self.probe_moves else 0.0,
             peak,
         )
 

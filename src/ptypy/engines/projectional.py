@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.engines._block_engine import BlockEngine
 from ptypy.engines._blocks import (
     Coefficients,
     Complex,
@@ -19,12 +17,11 @@ from ptypy.engines._blocks import (
     add_up,
     group_by_object,
     group_by_probe,
-    largest,
 )
+from ptypy.engines._bounds import BoundedEngine
 from ptypy.engines._constraints import clip_modulus, fit, smooth
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
-from ptypy.errors import Fault
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
@@ -35,7 +32,7 @@ GAIN = 0.99
 """Share of the least movement of exit waves that the next must come below to count as gain."""
 
 
-class ProjectionEngine(BlockEngine):
+class ProjectionEngine(BoundedEngine):
     """Exit waves that obey the measurement and the overlap of the frames, in turns.
 
     Defaults:
@@ -83,37 +80,6 @@ class ProjectionEngine(BlockEngine):
     doc = 1 counts as much as one frame with its photons spread evenly.
     userlevel = 2
 
-    [fourier_power_bound]
-    default = None
-    type = float
-    help = Error of a frame that is taken for noise and left alone [photons]
-    doc = Mean over the trusted pixels of (abs(model) - sqrt(I))^2. None lets
-      `fourier_relax_factor` decide.
-    userlevel = 2
-
-    [fourier_relax_factor]
-    default = 0.05
-    type = float
-    lowlim = 0.0
-    help = Relative error of a frame that is taken for noise and left alone
-    doc = Sets the bound to (factor/2)^2 times the mean counts a pixel of the brightest frame.
-      0 imposes the measured modulus exactly.
-    userlevel = 2
-
-    [obj_smooth_std]
-    default = None
-    type = float
-    lowlim = 0.0
-    help = Smooth the present object by this much before it enters its own update [px]
-    doc = Tames pixels at the border that few frames have seen; see `object_inertia`.
-    userlevel = 2
-
-    [clip_object]
-    default = None
-    type = tuple
-    help = Smallest and largest modulus that the object may have
-    userlevel = 2
-
     [probe_center_tol]
     default = None
     type = float
@@ -128,18 +94,6 @@ class ProjectionEngine(BlockEngine):
     doc = Costs one Fourier transform of every frame.
     userlevel = 2
     """
-
-    @classmethod
-    def list_unsupported(cls, pars: Mapping[str, Any]) -> list[Fault]:
-        """Refuse limits that are none, beside what `BaseEngine` refuses."""
-        faults = super().list_unsupported(pars)
-        limits, bound = pars.get("clip_object"), pars.get("fourier_power_bound")
-        if limits is not None and not _is_range(limits):
-            remedy = "is to be (smallest, largest) modulus, the first not above the second"
-            faults.append(Fault("clip_object", repr(limits), remedy))
-        if isinstance(bound, int | float) and bound < 0:
-            faults.append(Fault("fourier_power_bound", repr(bound), "is below zero"))
-        return faults
 
     def coefficients(self) -> Coefficients:
         """Give the row of the table that makes this algorithm. Override me."""
@@ -173,7 +127,7 @@ class ProjectionEngine(BlockEngine):
             num = np.array([float(sum(block.num for block in blocks))])
             add_up(num)
             self._num_frames[id(illumination)] = float(num[0])
-            self._power_bound[id(illumination)] = self._choose_power_bound(blocks)
+            self._power_bound[id(illumination)] = self.choose_power_bound(blocks)
 
     def take(self, block: Block) -> FrameBlock:
         """Pack a block and let its exit waves be probe times object."""
@@ -190,16 +144,6 @@ class ProjectionEngine(BlockEngine):
         """
         for block, anew in zip(self.blocks, moved, strict=True):
             block.begin_waves(self.looks_between, anew)
-
-    def _choose_power_bound(self, blocks: list[FrameBlock]) -> float | None:
-        """Find the error that counts as noise; the same however the frames are split."""
-        if self.p.fourier_power_bound is not None:
-            return float(self.p.fourier_power_bound)
-        if not self.p.fourier_relax_factor:
-            return None
-        brightest = largest(max(block.block.max_power for block in blocks))
-        pixels = float(np.prod(blocks[0].block.counts.shape[1:]))
-        return 0.25 * float(self.p.fourier_relax_factor) ** 2 * brightest / pixels
 
     def engine_iterate(self, num: int) -> Errors:
         """Project, then let object and probe agree on the exit waves, `num` times."""
@@ -302,14 +246,6 @@ class ProjectionEngine(BlockEngine):
             for array in sums:
                 array.fill(0)
         return sums
-
-
-def _is_range(limits: Any) -> bool:
-    """Say whether something is a pair of numbers, neither negative, in ascending order."""
-    if not isinstance(limits, Sequence | np.ndarray) or len(limits) != 2:
-        return False
-    low, high = limits
-    return all(isinstance(n, numbers.Real) for n in limits) and 0 <= low <= high
 
 
 @register()

@@ -1,100 +1,37 @@
-"""Engines that take the frames one after the other in random order: `EPIE`."""
+"""Engines that move object and probe at every frame, in random order: `EPIE` and `SDR`."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.engines._block_engine import BlockEngine
-from ptypy.engines._blocks import Rows, add_up
+from ptypy.engines._blocks import FrameBlock, add_up
 from ptypy.engines._combine import Exposure, combine, combine_probe
-from ptypy.engines._gather import places_of, total_frames
-from ptypy.engines._packed_block import Complex, PackedBlock, Real
+from ptypy.engines._packed_block import Real
+from ptypy.engines._pool import Pool
 from ptypy.engines._registry import register
+from ptypy.engines._sequential import SequentialEngine
 from ptypy.engines.base import Errors
 from ptypy.utils import parallel
+
+if TYPE_CHECKING:
+    from ptypy.core.manager import Block
 
 GAIN = 0.98
 """Share of the misfit of one iteration that the next must come below to count as gain."""
 
-STRETCH = 16
-"""Frames that are visited, at least, between two times that the probe is confined."""
 
+class StochasticEngine(SequentialEngine):
+    """Frames one after the other, each moving object and probe towards what it wants.
 
-class Pool:
-    """Frames of one probe and one object, from which the order is drawn.
-
-    Parameters
-    ----------
-    block : PackedBlock
-        The first.
-    """
-
-    def __init__(self, block: PackedBlock) -> None:
-        self.blocks = [block]
-        self._room: Real = block.measured
-
-    @property
-    def measured(self) -> Real:
-        """Amplitudes of all blocks; those of each block are a part of it."""
-        return self._room[: sum(block.num for block in self.blocks)]
-
-    @property
-    def total(self) -> int:
-        """Number of frames on all processes."""
-        return total_frames([block.block for block in self.blocks])
-
-    def places(self, between: bool) -> tuple[npt.NDArray[np.int64], Rows | None]:
-        """Say where all frames lie; see `PackedBlock.places`."""
-        found = [block.places(between) for block in self.blocks]
-        corners = np.concatenate([corners for corners, _ in found])
-        if all(shifts is None for _, shifts in found):
-            return corners, None
-        parts = [np.zeros(c.shape) if shifts is None else shifts for c, shifts in found]
-        return corners, np.concatenate(parts)
-
-    def add(self, block: PackedBlock) -> None:
-        """Take a block in; its memory is handed on, so that frames are there once."""
-        used = len(self.measured)
-        self.blocks.append(block)
-        needed = used + block.num
-        if needed > len(self._room):
-            # Twice as much as needed: a scan that grows by single frames is rarely copied.
-            room = np.empty((2 * needed, *self._room.shape[1:]), self._room.dtype)
-            room[:used] = self._room[:used]
-            self._room = room
-        self._room[used:needed] = block.measured
-        start = 0
-        for member in self.blocks:
-            member.measured = self._room[start : start + member.num]
-            start += member.num
-
-    def rows_in_order(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Draw the order of the frames of all processes.
-
-        Returns
-        -------
-        (total,) int64
-            Which row of `measured` comes when; -1 where another process holds the frame.
-        """
-        row_at = np.full(self.total, -1)
-        row_at[places_of([block.block for block in self.blocks])] = np.arange(len(self.measured))
-        return np.asarray(row_at[random.permutation(self.total)])
-
-
-@register()
-class EPIE(BlockEngine):
-    """The extended ptychographical iterative engine.
-
-    Maiden & Rodenburg, Ultramicroscopy 109 (2009) 1256. Every iteration visits each frame
-    once, in an order drawn anew from the engine's label and the iteration's number: the
-    same script gives the same result, and how the frames are split into blocks does not
-    matter. Several processes visit their own frames in that order, each with a copy of
-    object and probe, and bring their changes together several times an iteration.
+    Every iteration visits each frame once, in an order drawn anew from the engine's label and
+    the iteration's number: the same script gives the same result, and how the frames are split
+    into blocks does not matter. Several processes visit their own frames in that order, each
+    with a copy of object and probe, and bring their changes together several times an
+    iteration.
 
     Defaults:
 
@@ -104,19 +41,133 @@ class EPIE(BlockEngine):
     lowlim = 0
     help = Iterations before the probe is updated for the first time
 
-    [probe_center_tol]
-    default = None
+    [step_decay]
+    default = 4.0
     type = float
     lowlim = 0.0
-    help = Distance of the probe's centre of mass from the frame's at which it is moved back [px]
-    userlevel = 2
+    help = So many iterations without gain halve the steps; None keeps the steps
+    doc = The steps are divided by 1 + k / step_decay, with k the number of iterations that
+      brought the frames less than 2 % closer than the one before. Full steps follow the noise of
+      the frame that was visited last, and the error grows again.
 
-    [compute_log_likelihood]
-    default = True
-    type = bool
-    help = Compare model and measurement after each call, for the photon error and the residual
-    doc = Costs one Fourier transform of every frame.
+    [exchanges]
+    default = 4
+    type = int
+    lowlim = 1
+    help = How often in an iteration several processes bring their changes together
+    doc = More often is closer to what one process does, and each time costs a sum over the whole
+      object: 1 is faster where frames overlap little. Without effect on one process.
     userlevel = 2
+    """
+
+    def steps(self) -> tuple[float, float]:
+        """Give the steps of object and probe as they are at first. Override me."""
+        raise NotImplementedError
+
+    def blends(self) -> tuple[float, float]:
+        """Give what share of the denominators of object and probe is taken pixel by pixel."""
+        return 0.0, 0.0
+
+    def engine_initialize(self) -> None:
+        """Start without frames, with full steps."""
+        super().engine_initialize()
+        self._gainless, self._misfit = 0, np.inf
+
+    def engine_prepare(self) -> None:
+        """Take in new blocks; whoever has more to learn makes full steps again."""
+        known = len(self.blocks)
+        super().engine_prepare()
+        if known and len(self.blocks) > known:
+            self._gainless, self._misfit = 0, np.inf
+
+    def engine_state(self) -> dict[str, Any]:
+        """Give what the length of the next steps depends on."""
+        return {"gainless": self._gainless, "misfit": self._misfit}
+
+    def engine_restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with steps of that length."""
+        self._gainless, self._misfit = int(state["gainless"]), float(state["misfit"])
+
+    def rule(self) -> dict[str, Any]:
+        """Give steps and denominators."""
+        (for_object, for_probe), (blend_o, blend_p) = self._damped_steps(), self.blends()
+        return {
+            "object_step": for_object,
+            "probe_step": for_probe,
+            "object_blend": blend_o,
+            "probe_blend": blend_p,
+        }
+
+    @property
+    def damping(self) -> float:
+        """What steps are multiplied by in this iteration."""
+        decay = self.p.step_decay
+        return 1.0 / (1.0 + self._gainless / decay) if decay else 1.0
+
+    def _damped_steps(self) -> tuple[float, float]:
+        """Give the steps as they are in this iteration."""
+        for_object, for_probe = self.steps()
+        return self.damping * for_object, self.damping * for_probe
+
+    def _weigh_gain(self, errors: Errors) -> None:
+        """Count an iteration that brought the frames hardly closer than the one before."""
+        misfit = np.array([errors[:, 0].sum()])
+        add_up(misfit)
+        self._gainless += bool(misfit[0] > GAIN * self._misfit)
+        self._misfit = float(misfit[0])
+
+    def visit_all(self, random: np.random.Generator) -> Errors:
+        """Visit every frame once; all processes together visit those of all."""
+        rows = [self._sweep(pool, random) for pool in self.pools]
+        errors = np.concatenate(rows) if rows else np.empty((0, 3))
+        self._weigh_gain(errors)
+        return errors
+
+    def _sweep(self, pool: Pool, random: np.random.Generator) -> Errors:
+        """Visit every frame of a pool once."""
+        order, obj = pool.rows_in_order(random), pool.blocks[0].obj
+        if parallel.size == 1:
+            return self.visit(pool, obj, pool.places(self.looks_between), order)
+        errors = np.full((pool.num, 3), np.nan)
+        power = obj.real**2 + obj.imag**2
+        met = float(_reach(power, self.blends()[1]).mean()) if self.probe_moves else None
+        for stretch in np.array_split(order, int(self.p.exchanges)):
+            self._visit_together(pool, stretch[stretch >= 0], met, errors)
+        if self.probe_moves:
+            self.confine_probe(pool.blocks[0].illumination)
+        return errors
+
+    def _visit_together(
+        self, pool: Pool, rows: npt.NDArray[np.int64], met: float | None, errors: Errors
+    ) -> None:
+        """Visit some frames of this process while others do, and bring the changes together.
+
+        `met` is the mean share of the way that a visit brings the probe; None if it rests.
+        """
+        probe, obj = pool.blocks[0].probe, pool.blocks[0].obj
+        before = probe.copy()
+        reach = _reach((before.real**2 + before.imag**2).sum(axis=0), self.blends()[0])
+        for_object, for_probe = self._damped_steps()
+        corners, shifts = pool.places(self.looks_between)
+        shape = obj.shape[0], obj.shape[1]
+        exposed = Exposure.of_frames(corners[rows], reach, shape, for_object)
+        box = _box(corners, reach.shape, int(shifts is not None))
+        part = obj[box].copy()
+        if len(rows):
+            first = np.array([box[0].start, box[1].start])
+            errors[rows] = self.visit(pool, part, (corners - first, shifts), rows)[rows]
+        if met is not None:
+            combine_probe(probe, before, len(rows) * for_probe * met)
+        combine(obj, part, box, exposed)
+
+
+@register()
+class EPIE(StochasticEngine):
+    """The extended ptychographical iterative engine.
+
+    Maiden & Rodenburg, Ultramicroscopy 109 (2009) 1256.
+
+    Defaults:
 
     [alpha]
     default = 1.0
@@ -132,29 +183,11 @@ class EPIE(BlockEngine):
     help = Step of the probe, as a share of the one that satisfies the frame
     doc = In PtyPy 0.9 this was the step of the object, against its documentation.
 
-    [step_decay]
-    default = 4.0
-    type = float
-    lowlim = 0.0
-    help = So many iterations without gain halve both steps; None keeps the steps
-    doc = The steps are alpha and beta over 1 + k / step_decay, with k the number of iterations that
-      brought the frames less than 2 % closer than the one before. Full steps follow the noise of
-      the frame that was visited last, and the error grows again.
-
     [object_norm_is_global]
     default = False
     type = bool
     help = Divide the step of the probe by the brightest pixel of the whole object
     doc = Otherwise by the brightest pixel that the frame sees.
-
-    [exchanges]
-    default = 4
-    type = int
-    lowlim = 1
-    help = How often in an iteration several processes bring their changes together
-    doc = More often is closer to what one process does, and each time costs a sum over the whole
-      object: 1 is faster where frames overlap little. Without effect on one process.
-    userlevel = 2
 
     [name]
     default = EPIE
@@ -164,155 +197,111 @@ class EPIE(BlockEngine):
 
     CITATION = "A. M. Maiden and J. M. Rodenburg, Ultramicroscopy 109 (2009) 1256 (ePIE)"
 
-    def engine_initialize(self) -> None:
-        """Start without frames."""
-        super().engine_initialize()
-        self._pools: dict[tuple[int, int], Pool] = {}
-        self._gainless, self._misfit = 0, np.inf
+    def steps(self) -> tuple[float, float]:
+        """Give alpha and beta."""
+        return float(self.p.alpha), float(self.p.beta)
 
-    def engine_prepare(self) -> None:
-        """Pack new blocks and pool those that share probe and object."""
-        known = len(self.blocks)
-        super().engine_prepare()
-        if known and len(self.blocks) > known:
-            self._gainless, self._misfit = 0, np.inf
-        for block in self.blocks[known:]:
-            assert isinstance(block, PackedBlock)  # noqa: S101 - PlainBlock is not there yet
-            key = id(block.illumination), id(block.block.obj)
-            if key in self._pools:
-                self._pools[key].add(block)
-            else:
-                self._pools[key] = Pool(block)
-        self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
+    def rule(self) -> dict[str, Any]:
+        """Give the steps, and whose brightest pixel divides that of the probe."""
+        return {**super().rule(), "object_norm_is_global": bool(self.p.object_norm_is_global)}
 
-    def engine_state(self) -> dict[str, Any]:
-        """Give what the length of the next steps depends on."""
-        return {"gainless": self._gainless, "misfit": self._misfit}
 
-    def engine_restore(self, state: Mapping[str, Any]) -> None:
-        """Go on with steps of that length."""
-        self._gainless, self._misfit = int(state["gainless"]), float(state["misfit"])
+@register()
+class SDR(StochasticEngine):
+    """Semi-implicit relaxed Douglas-Rachford.
 
-    def engine_iterate(self, num: int) -> Errors:
-        """Visit every frame `num` times, each time in another order."""
-        self.load_probes()
-        errors = np.empty((0, 3))
-        for _ in range(num):
-            random = np.random.default_rng([zlib.crc32(self.label.encode()), self.curiter])
-            rows = [self._sweep(pool, random) for pool in self._pools.values()]
-            errors = np.concatenate(rows) if rows else errors
-            self._weigh_gain(errors)
-            self.store_probes()
-            self.center_probes(self.p.probe_center_tol)
-            self.refine_positions()
-            self.curiter += 1
-        if self.p.compute_log_likelihood and self.blocks:
-            self.judge(errors)
-        return errors
+    Pham, Rana, Miao & Osher, Optics Express 27 (2019) 31246. Like `EPIE`, but every frame keeps
+    its exit wave from visit to visit and is reflected as in the difference map,
 
-    def _damped(self, step: float) -> float:
-        """Give a step as it is in this iteration."""
-        if not self.p.step_decay:
-            return float(step)
-        return float(step / (1.0 + self._gainless / self.p.step_decay))
+        psi <- PO + tau (M(w) - w),      w = (1 + sigma) PO - sigma psi
 
-    def _weigh_gain(self, errors: Errors) -> None:
-        """Count an iteration that brought the frames hardly closer than the one before."""
-        misfit = np.array([errors[:, 0].sum()])
-        add_up(misfit)
-        self._gainless += bool(misfit[0] > GAIN * self._misfit)
-        self._misfit = float(misfit[0])
+    the row a = 1 - tau (1 + sigma), b = tau, c = 1 + sigma of the table of projections. Object
+    and probe take an implicit step towards it, the one that ends where its own gradient says:
 
-    def _sweep(self, pool: Pool, random: np.random.Generator) -> Errors:
-        """Visit every frame of a pool once; all processes together visit those of all."""
-        order = pool.rows_in_order(random)
-        probe_moves = self.curiter >= self.p.probe_update_start
-        if parallel.size == 1:
-            places = pool.places(self.looks_between)
-            errors = self._visit(pool, pool.blocks[0].obj, places, order, probe_moves)
-        else:
-            errors = np.full((len(pool.measured), 3), np.nan)
-            obj = pool.blocks[0].obj
-            power = obj.real**2 + obj.imag**2
-            met = float(power.mean()) / (float(power.max()) or 1.0) if probe_moves else None
-            for stretch in np.array_split(order, int(self.p.exchanges)):
-                self._visit_together(pool, stretch[stretch >= 0], met, errors)
-            if probe_moves:
-                self.confine_probe(pool.blocks[0].illumination)
-        return errors
+        O <- O + beta_object sum conj(P) (psi - PO) / ((1 - beta_object) max |P|^2
+                                                        + beta_object |P|^2)
 
-    def _visit_together(
-        self, pool: Pool, rows: npt.NDArray[np.int64], met: float | None, errors: Errors
-    ) -> None:
-        """Visit some frames of this process while others do, and bring the changes together.
+    and the probe likewise with beta_probe. Small betas are the steps of `EPIE`; 1 makes object or
+    probe explain the frame. With sigma = 0 no exit waves are kept.
 
-        `met` is the mean of |O|^2 over its maximum; None if the probe rests.
-        """
-        probe, obj = pool.blocks[0].probe, pool.blocks[0].obj
-        before = probe.copy()
-        power = (before.real**2 + before.imag**2).sum(axis=0)
-        corners, shifts = pool.places(self.looks_between)
-        exposed = Exposure.of_frames(
-            corners[rows], power, (obj.shape[0], obj.shape[1]), self._damped(self.p.alpha)
-        )
-        box = _box(corners, power.shape, int(shifts is not None))
-        part = obj[box].copy()
-        if len(rows):
-            first = np.array([box[0].start, box[1].start])
-            places = corners - first, shifts
-            errors[rows] = self._visit(pool, part, places, rows, met is not None)[rows]
-        if met is not None:
-            combine_probe(probe, before, len(rows) * self._damped(self.p.beta) * met)
-        combine(obj, part, box, exposed)
+    Noisy frames never agree: what is left of each adds up in its exit wave from visit to visit.
+    `step_decay` therefore applies to sigma as well.
 
-    def _visit(
-        self,
-        pool: Pool,
-        obj: Complex,
-        places: tuple[npt.NDArray[np.int64], Rows | None],
-        rows: npt.NDArray[np.int64],
-        probe_moves: bool,
-    ) -> Errors:
-        """Visit frames of this process one after the other, the probe kept to its supports.
+    Defaults:
 
-        A probe that is cut to its support only at the end of an iteration has let the object
-        rely on light that is then taken away.
-        """
-        from ptypy.accelerate import epie_sweep
+    [sigma]
+    default = 1.0
+    type = float
+    lowlim = 0.0
+    help = How far beyond the present model, away from its last wave, a frame is projected
 
-        first, errors = pool.blocks[0], np.full((len(pool.measured), 3), np.nan)
-        for stretch in self._stretches(rows, obj, first.probe, probe_moves):
-            visited: Errors = epie_sweep(
-                first.transform,
-                first.probe,
-                obj,
-                places[0],
-                pool.measured,
-                stretch,
-                object_step=self._damped(self.p.alpha),
-                probe_step=self._damped(self.p.beta),
-                shifts=places[1],
-                object_norm_is_global=bool(self.p.object_norm_is_global),
-                update_probe=probe_moves,
-            )
-            errors[stretch] = visited[stretch]
-            if probe_moves:
-                self.confine_probe(first.illumination)
-        return errors
+    [tau]
+    default = 1.0
+    type = float
+    lowlim = 0.0
+    help = Share of the way to the measured amplitudes that a frame goes
 
-    def _stretches(
-        self, rows: npt.NDArray[np.int64], obj: Complex, probe: Complex, probe_moves: bool
-    ) -> list[npt.NDArray[np.int64]]:
-        """Cut the frames to visit at the places where the probe is confined.
+    [beta_probe]
+    default = 0.1
+    type = float
+    lowlim = 0.0
+    uplim = 1.0
+    help = How far the probe goes: from 0, not at all, to 1, until it explains the frame
 
-        A sweep brings the object into its own form and back: stretches are long enough that
-        this costs little.
-        """
-        confined = self.p.probe_support is not None or self.p.probe_fourier_support is not None
-        if not (probe_moves and confined):
-            return [rows]
-        length = max(STRETCH, obj.size // probe[0].size)
-        return np.array_split(rows, max(1, len(rows) // length))
+    [beta_object]
+    default = 0.9
+    type = float
+    lowlim = 0.0
+    uplim = 1.0
+    help = How far the object goes: from 0, not at all, to 1, until it explains the frame
+
+    [name]
+    default = SDR
+    type = str
+    help = Name of the engine
+    """
+
+    CITATION = "M. Pham et al., Optics Express 27 (2019) 31246 (semi-implicit relaxed DR)"
+
+    def steps(self) -> tuple[float, float]:
+        """Give beta_object and beta_probe."""
+        return self.blends()
+
+    def blends(self) -> tuple[float, float]:
+        """Give the same: what makes the steps implicit."""
+        return float(self.p.beta_object), float(self.p.beta_probe)
+
+    def take(self, block: Block) -> FrameBlock:
+        """Pack a block and let its exit waves be probe times object."""
+        packed = super().take(block)
+        if self.p.sigma:
+            for illumination in packed.illuminations:
+                illumination.load()
+            packed.begin_waves(self.looks_between)
+        return packed
+
+    def positions_moved(self, moved: list[npt.NDArray[np.bool_]]) -> None:
+        """Let the exit waves of frames that were moved be probe times object, those of here."""
+        if self.p.sigma:
+            for block, anew in zip(self.blocks, moved, strict=True):
+                block.begin_waves(self.looks_between, anew)
+
+    def rule(self) -> dict[str, Any]:
+        """Give steps, denominators and the row of the table."""
+        sigma, tau = self.damping * float(self.p.sigma), float(self.p.tau)
+        row = 1.0 - tau * (1.0 + sigma), tau, 1.0 + sigma
+        return {**super().rule(), "coefficients": row}
+
+
+def _reach(power: Real, blend: float) -> Real:
+    """Say what share of the way a visit goes at each pixel, 1 at the brightest.
+
+    Where it is dark, 0 / 0 is to be 0.
+    """
+    brightest = np.float32(power.max() or 1.0)
+    below = np.float32(1.0 - blend) * brightest + np.float32(blend) * power
+    reach: Real = np.divide(power, below, out=np.zeros_like(power), where=below > 0)
+    return reach
 
 
 def _box(
