@@ -80,10 +80,12 @@ def reconstruct(engine, **pars):
 
 # These frames have no noise that an engine should leave alone.
 EXACT = {"fourier_relax_factor": 0.0}
+THIN = {"number_of_slices": 1, "fslices": None}
 
 
 @pytest.mark.parametrize(
-    ("engine", "pars"), [("DM", EXACT), ("RAAR", EXACT), ("EPIE", {}), ("ML", {})]
+    ("engine", "pars"),
+    [("DM", EXACT), ("RAAR", EXACT), ("EPIE", {}), ("ML", {}), ("ThreePIE", THIN)],
 )
 def test_looking_between_pixels_explains_frames_that_whole_pixels_do_not(engine, pars):
     between = reconstruct(engine, numiter=60, **pars)[-1]

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from ptypy.core import Ptycho
+from ptypy.core.classes import Container
 from ptypy.core.data import PtyScan, register
 from ptypy.core.geometry import Geo
 from ptypy.diagnose import noise_floor
+from ptypy.engines._slices import Slices
 from ptypy.errors import ParameterError
 from ptypy.io import h5read
 from ptypy.utils import Param
@@ -219,6 +221,22 @@ def test_slices_keep_their_place_when_the_object_grows():
     assert engine.slices.shape[1:] == obj.data.shape[1:] > (height, width)
     np.testing.assert_array_equal(engine.slices[:, y : y + height, x : x + width], before)
     assert (engine.slices[1, :y] == 1).all()
+
+
+def test_slices_keep_their_place_when_the_object_is_cut():
+    rng = np.random.default_rng(0)
+    storage = Container(data_type=np.complex64).new_storage("S", shape=(1, 20, 22))
+    slices = Slices(storage, 2)
+    slices.data[...] = rng.random((2, 20, 22)) + 1j * rng.random((2, 20, 22))
+    slices.multiply()
+    whole, center = slices.data.copy(), slices.describe()["_center"]
+    storage.data = storage.data[:, 3:15, 2:].copy()
+    storage.center -= (3, 2)
+    slices.take_over()
+    np.testing.assert_array_equal(slices.data, whole[:, 3:15, 2:])
+    slices.data[...] = 0
+    slices.restore(whole, center)
+    np.testing.assert_array_equal(slices.data, whole[:, 3:15, 2:])
 
 
 def test_a_probe_moved_back_to_the_middle_leaves_the_frames_as_they_were():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Slices"]
 
 Complex = npt.NDArray[np.complex64]
+Part = tuple[slice, slice]
 
 
 class Slices:
@@ -40,16 +41,15 @@ class Slices:
     def take_over(self) -> None:
         """Follow the object: grow with it, and begin anew if others have changed it."""
         before, center = self.data, self._center
-        product = before.prod(axis=0)
         self._begin(len(before))
-        rows, columns = self._window(before, center)
-        now = self.data[0, rows, columns]
-        if now.shape == product.shape and np.array_equal(now, product):
-            self.data[:, rows, columns] = before
+        here, there = self._overlap(before, center)
+        if np.array_equal(self.data[0][here], before.prod(axis=0)[there]):
+            self.data[(slice(None), *here)] = before[(slice(None), *there)]
 
     def restore(self, data: Complex, center: npt.ArrayLike) -> None:
         """Put slices back that were saved, at their place in the object as it is now."""
-        self.data[(slice(None), *self._window(data, np.asarray(center)))] = data
+        here, there = self._overlap(data, np.asarray(center))
+        self.data[(slice(None), *here)] = data[(slice(None), *there)]
 
     def multiply(self) -> None:
         """Make the product of the slices the object."""
@@ -75,8 +75,13 @@ class Slices:
         self.data = np.ones((count, *self.storage.data.shape[1:]), np.complex64)
         self.data[0] = self.storage.data[0]
 
-    def _window(self, data: Complex, center: npt.NDArray[np.float64]) -> tuple[slice, slice]:
-        """Say where an array with its own centre pixel lies in the object."""
-        y, x = (round(float(n)) for n in self._center - center)
-        height, width = data.shape[1:]
-        return slice(y, y + height), slice(x, x + width)
+    def _overlap(self, data: Complex, center: npt.NDArray[np.float64]) -> tuple[Part, Part]:
+        """Say where an array with its own centre pixel meets the object: here, and there."""
+        here, there = [], []
+        for axis in (0, 1):
+            shift = round(float(self._center[axis] - center[axis]))
+            first = max(shift, 0)
+            last = max(min(shift + data.shape[1 + axis], self.data.shape[1 + axis]), first)
+            here.append(slice(first, last))
+            there.append(slice(first - shift, last - shift))
+        return (here[0], here[1]), (there[0], there[1])
