@@ -174,6 +174,44 @@ def test_a_changed_object_makes_a_stopped_engine_begin_anew(make, engine):
     same(P, result(Q))
 
 
+@pytest.mark.mpi
+def test_all_processes_stop_where_one_asks_and_go_on_together(start, run_text):
+    text = run_text + (
+        "P = Ptycho(tree(dict(name='EPIE', numiter=6)), level=4)\n"
+        "def ask(run):\n"
+        "    if parallel.rank == 1 and len(run.runtime.iter_info) == 3:\n"
+        "        run.stop()\n"
+        "P.on_iteration(ask)\n"
+        "P.run()\n"
+        "say('stopped', parallel.rank, len(P.runtime.iter_info))\n"
+        "P.run()\n"
+        "say('ended', parallel.rank, len(P.runtime.iter_info))\n"
+    )
+    code, said = start(text, 2).end(timeout=60)
+    assert code == 0, said
+    assert {"stopped 0 3", "stopped 1 3", "ended 0 6", "ended 1 6"} <= set(said.splitlines())
+
+
+@pytest.mark.mpi
+def test_an_object_that_only_one_process_sees_go_astray_ends_all(start, run_text):
+    text = run_text + (
+        "P = Ptycho(tree(dict(name='EPIE', numiter=6)), level=4)\n"
+        "engine = P.engines['engine00']\n"
+        "def iterate(num, inner=engine.engine_iterate):\n"
+        "    result = inner(num)\n"
+        "    if parallel.rank == 1:\n"
+        "        P.obj.fill(float('nan'))\n"
+        "    return result\n"
+        "engine.engine_iterate = iterate\n"
+        "P.run()\n"
+        "say('not to be reached')\n"
+    )
+    code, said = start(text, 2).end(timeout=60)
+    assert code == 1, said
+    assert "is not finite after iteration 1" in said
+    assert "not to be reached" not in said
+
+
 # ------------------------------------------------------------------------ going back
 
 

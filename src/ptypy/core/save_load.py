@@ -153,7 +153,7 @@ def restore_container(container: Container, saved: Mapping[str, Mapping[str, Any
                 padonly=bool(description.get("padonly", False)),
                 padding=int(description.get("padding", 0)),
             )
-        elif storage.data.shape == data.shape:
+        elif storage.data.shape == data.shape and _lies_alike(storage, description):
             storage.data[...] = data
         else:
             _replace(storage, data, description)
@@ -164,6 +164,12 @@ def restore_runtime(run: Ptycho, content: Mapping[str, Any]) -> None:
     runtime = asParam(content.get("runtime") or {})
     runtime["iter_info"] = [asParam(entry) for entry in runtime.get("iter_info") or []]
     run.runtime.update(runtime)
+
+
+def _lies_alike(storage: Storage, saved: Mapping[str, Any]) -> bool:
+    """Say whether saved data has coordinate zero on the pixel that a storage has it on."""
+    center = saved.get("_center")
+    return center is None or np.allclose(np.asarray(center)[-2:], storage.center, rtol=0, atol=1e-6)
 
 
 def _replace(storage: Storage, data: np.ndarray[Any, Any], saved: Mapping[str, Any]) -> None:
