@@ -89,8 +89,8 @@ def check_frames(one, several):
 FRAME_AFTER_FRAME = """
 run("EPIE", "EPIE", numiter=NUMITER, alpha=0.2, beta=0.2, photons=1e5)
 run("errors", "EPIE", numiter=1, record_local_error=True)
-run("SDR", "SDR", numiter=NUMITER, photons=1e5)
-P = run("WASP", "WASP", numiter=NUMITER, photons=1e5)
+run("SDR", "SDR", numiter=60, photons=1e5)
+P = run("WASP", "WASP", numiter=60, photons=1e5)
 (moon,) = P.obj.storages.values()
 everyones = parallel.allgather_dict({parallel.rank: moon.data.tobytes()})
 assert len(set(everyones.values())) == 1, "processes differ"
@@ -98,7 +98,7 @@ assert len(set(everyones.values())) == 1, "processes differ"
 
 
 def test_frame_after_frame_gets_as_far_on_several_processes_as_on_one(several, mpirun):
-    text = FRAME_AFTER_FRAME.replace("NUMITER", "100")
+    text = FRAME_AFTER_FRAME.replace("NUMITER", "300")
     folders = several(mpirun, text, (1, 2, 3))
     for processes in (2, 3):
         for label in ("EPIE", "SDR", "WASP"):
