@@ -89,15 +89,21 @@ def check_frames(one, several):
 FRAME_AFTER_FRAME = """
 run("EPIE", "EPIE", numiter=NUMITER, alpha=0.2, beta=0.2, photons=1e5)
 run("errors", "EPIE", numiter=1, record_local_error=True)
+run("SDR", "SDR", numiter=60, photons=1e5)
+P = run("WASP", "WASP", numiter=60, photons=1e5)
+(moon,) = P.obj.storages.values()
+everyones = parallel.allgather_dict({parallel.rank: moon.data.tobytes()})
+assert len(set(everyones.values())) == 1, "processes differ"
 """
 
 
 def test_frame_after_frame_gets_as_far_on_several_processes_as_on_one(several, mpirun):
     text = FRAME_AFTER_FRAME.replace("NUMITER", "300")
     folders = several(mpirun, text, (1, 2, 3))
-    alone = last(folders[1], "EPIE")["residual"]
     for processes in (2, 3):
-        assert last(folders[processes], "EPIE")["residual"] < 1.05 * alone
+        for label in ("EPIE", "SDR", "WASP"):
+            alone = last(folders[1], label)["residual"]
+            assert last(folders[processes], label)["residual"] < 1.05 * alone, label
         errors = content(folders[processes], "errors")["runtime"]["error_local"][0]
         assert errors.shape == content(folders[1], "errors")["runtime"]["error_local"][0].shape
         assert np.isfinite(errors).all()
@@ -106,12 +112,12 @@ def test_frame_after_frame_gets_as_far_on_several_processes_as_on_one(several, m
 def test_the_same_processes_give_the_same_bits(several, mpirun):
     text = FRAME_AFTER_FRAME.replace("NUMITER", "5") + 'run("DM", "DM", numiter=5)\n'
     first, second = (several(mpirun, text, (3,))[3] for _ in range(2))
-    for label in ("EPIE", "DM"):
+    for label in ("EPIE", "SDR", "WASP", "DM"):
         np.testing.assert_array_equal(obj(first, label), obj(second, label))
 
 
 FEW = """
-for engine in ("DM", "RAAR", "ML", "EPIE"):
+for engine in ("DM", "RAAR", "ML", "EPIE", "SDR", "WASP"):
     P = run(engine, engine, frames=3, numiter=3, record_local_error=True)
 everyones = parallel.allgather_dict({parallel.rank: sum(len(b) for b in P.model.blocks)})
 assert parallel.size == 1 or min(everyones.values()) == 0, everyones
@@ -122,7 +128,7 @@ def test_a_process_without_a_single_frame_is_no_trouble(several, mpirun):
     folders = several(mpirun, FEW, (1, 4))
     for engine in ("DM", "RAAR", "ML"):
         np.testing.assert_allclose(obj(folders[4], engine), obj(folders[1], engine), atol=2e-3)
-    for engine in ("DM", "RAAR", "ML", "EPIE"):
+    for engine in ("DM", "RAAR", "ML", "EPIE", "SDR", "WASP"):
         history = content(folders[4], engine)["runtime"]
         assert np.isfinite(obj(folders[4], engine)).all()
         assert history["iter_info"][-1]["iteration"] == 3

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptypy.accelerate import VisitSums
 from ptypy.engines._blocks import add_up, group_by_object, group_by_probe
 from ptypy.engines._bounds import BoundedEngine
 from ptypy.engines._constraints import clip_modulus, smooth
@@ -15,6 +14,9 @@ from ptypy.engines._pool import Pool
 from ptypy.engines._registry import register
 from ptypy.engines._sequential import SequentialEngine
 from ptypy.engines.base import Errors
+
+if TYPE_CHECKING:
+    from ptypy.accelerate import VisitSums
 
 FAINT = 1e-4
 """Weight of the present object in its average, against that of the light that it saw at most.
@@ -114,22 +116,28 @@ class WASP(SequentialEngine, BoundedEngine):
 
     def visit_all(self, random: np.random.Generator) -> Errors:
         """Visit every frame once, then let object and probe be the averages."""
+        from ptypy.accelerate import VisitSums
+
         objects, probes = group_by_object(self.blocks), group_by_probe(self.blocks)
         for_object = {id(storage): _room(storage.data[0]) for storage, _ in objects}
         for_probe = {id(light): _room(light.waves) for light, _ in probes}
         before = [storage.data[0].copy() for storage, _ in objects]
+        old_probes = [light.waves.copy() for light, _ in probes]
         rows = []
         for pool in self.pools:
             first = pool.blocks[0]
             sums = VisitSums(*for_object[id(first.block.obj)], *for_probe[id(first.illumination)])
             rows.append(self._visit_own(pool, random, sums))
         for (storage, _), old in zip(objects, before, strict=True):
-            # Every process goes on from the same object, where no light fell as well.
+            # Every process goes on from the same one, where no light fell as well.
             storage.data[0] = old
             self._average_object(storage.data[0], *for_object[id(storage)])
-        for light, _ in probes if self.probe_moves else ():
+        for (light, _), old in zip(probes, old_probes, strict=True):
+            if not self.probe_moves:
+                continue
             numerator, denominator = for_probe[id(light)]
             add_up(numerator, denominator)
+            light.waves[...] = old
             np.divide(numerator, denominator, out=light.waves, where=denominator > 0)
             self.confine_probe(light)
         return np.concatenate(rows) if rows else np.empty((0, 3))
