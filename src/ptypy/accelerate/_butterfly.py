@@ -15,14 +15,14 @@ from numba.core import types
 from ptypy.accelerate._compile import LANES
 from ptypy.accelerate._lanes import FLAGS, VALUE, VECTOR, broadcast, constant, instruction, pointer
 
-__all__ = ["butterfly", "transpose"]
+__all__ = ["Arithmetic", "Complex", "butterfly", "load_row", "store_row", "transpose"]
 
 Complex = tuple[Any, Any]
 
 _i64 = ir.IntType(64)
 
 
-class _Arithmetic:
+class Arithmetic:
     """Complex arithmetic on vectors, written into one function under construction."""
 
     def __init__(self, builder: Any) -> None:
@@ -35,6 +35,12 @@ class _Arithmetic:
     def subtract(self, a: Complex, b: Complex) -> Complex:
         fsub = self.builder.fsub
         return fsub(a[0], b[0], flags=FLAGS), fsub(a[1], b[1], flags=FLAGS)
+
+    def add_product(self, a: Complex, b: Complex, factor: Any) -> Complex:
+        """Give a + ``factor`` b, with a vector of real factors."""
+        fadd, fmul = self.builder.fadd, self.builder.fmul
+        real = fadd(a[0], fmul(b[0], factor, flags=FLAGS), flags=FLAGS)
+        return real, fadd(a[1], fmul(b[1], factor, flags=FLAGS), flags=FLAGS)
 
     def scale(self, a: Complex, factor: float) -> Complex:
         fmul, value = self.builder.fmul, constant(factor)
@@ -57,7 +63,7 @@ class _Arithmetic:
         return b.fsub(rr, ii, flags=FLAGS), b.fadd(ri, ir_, flags=FLAGS)
 
 
-def _transform(c: _Arithmetic, x: list[Complex], sign: int) -> list[Complex]:
+def _transform(c: Arithmetic, x: list[Complex], sign: int) -> list[Complex]:
     """Transform a few points: X_k = sum_q x_q exp(sign 2 pi i k q / R)."""
     if len(x) == 1:
         return x
@@ -72,7 +78,7 @@ def _transform(c: _Arithmetic, x: list[Complex], sign: int) -> list[Complex]:
     return first + [c.subtract(a, b) for a, b in zip(even, turned, strict=True)]
 
 
-def _rotate(c: _Arithmetic, x: Complex, k: int, n: int, sign: int) -> Complex:
+def _rotate(c: Arithmetic, x: Complex, k: int, n: int, sign: int) -> Complex:
     """Multiply by exp(sign 2 pi i k / n), without multiplying where that is possible."""
     if k == 0:
         return x
@@ -86,7 +92,7 @@ def _rotate(c: _Arithmetic, x: Complex, k: int, n: int, sign: int) -> Complex:
     return c.multiply(x, (constant(math.cos(angle)), constant(math.sin(angle))))
 
 
-def _odd(c: _Arithmetic, x: list[Complex], sign: int) -> list[Complex]:
+def _odd(c: Arithmetic, x: list[Complex], sign: int) -> list[Complex]:
     """Transform an odd number of points, results k and R - k together."""
     n = len(x)
     pairs = [(q, c.add(x[q], x[n - q]), c.subtract(x[q], x[n - q])) for q in range(1, n // 2 + 1)]
@@ -121,7 +127,7 @@ def butterfly(  # noqa: PLR0917 - compiled functions take no keywords
     The rows lie ``stride`` bytes apart. With ``twiddled``, row q is multiplied by the (q - 1)th
     pair at ``twiddles``: after the transform if forward, conjugated and before it if inverse.
     """
-    c = _Arithmetic(builder)
+    c = Arithmetic(builder)
 
     def factor(q: int, part: int) -> Any:
         place = builder.add(twiddles, _i64(VALUE * (2 * (q - 1) + part)))
@@ -133,17 +139,18 @@ def butterfly(  # noqa: PLR0917 - compiled functions take no keywords
         return c.multiply(x, (factor(q, 0), factor(q, 1)), conjugate=inverse)
 
     places = [builder.add(address, builder.mul(stride, _i64(q))) for q in range(radix)]
-    x = [_load_row(builder, place) for place in places]
+    x = [load_row(builder, place) for place in places]
     if inverse:
         x = [twist(value, q) for q, value in enumerate(x)]
     x = _transform(c, x, 1 if inverse else -1)
     if not inverse:
         x = [twist(value, q) for q, value in enumerate(x)]
     for place, value in zip(places, x, strict=True):
-        _store_row(builder, place, value)
+        store_row(builder, place, value)
 
 
-def _load_row(builder: Any, place: Any) -> Complex:
+def load_row(builder: Any, place: Any) -> Complex:
+    """Read one row of a tile."""
     second = builder.add(place, _i64(VECTOR))
     return (
         builder.load(pointer(builder, place), align=VALUE),
@@ -151,7 +158,8 @@ def _load_row(builder: Any, place: Any) -> Complex:
     )
 
 
-def _store_row(builder: Any, place: Any, value: Complex) -> None:
+def store_row(builder: Any, place: Any, value: Complex) -> None:
+    """Write one row of a tile."""
     second = builder.add(place, _i64(VECTOR))
     builder.store(value[0], pointer(builder, place), align=VALUE)
     builder.store(value[1], pointer(builder, second), align=VALUE)

@@ -13,7 +13,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RADICES", "choose_radices", "output_order", "roots_of_unity", "twiddle_factors"]
+__all__ = ["RADICES", "choose_radices", "output_order", "pair_factors", "twiddle_factors"]
 
 RADICES = (2, 3, 4, 5, 7, 8)
 """Radices with codelets of their own; any other prime factor takes the general stage.
@@ -94,9 +94,16 @@ def twiddle_factors(length: int, radix: int) -> npt.NDArray[np.float32]:
     return _unit_circle(j * q, length)
 
 
-def roots_of_unity(radix: int) -> npt.NDArray[np.float32]:
-    """Give exp(-2 pi i q / radix) for q = 0 ... radix - 1, shape (radix, 2)."""
-    return _unit_circle(np.arange(radix), radix)
+def pair_factors(radix: int) -> npt.NDArray[np.float32]:
+    """Give cos and sin of 2 pi k q / radix for the stage of odd prime radices.
+
+    Returns
+    -------
+    (radix // 2, radix // 2, 2) float32
+        For k and q = 1 ... radix // 2.
+    """
+    k = np.arange(1, radix // 2 + 1)
+    return _unit_circle(-k[:, None] * k, radix)
 
 
 def _unit_circle(numerator: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.float32]:

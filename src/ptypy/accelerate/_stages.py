@@ -5,22 +5,21 @@ goes along the rows, all lanes at once. A *frame* is cut into *strips*, tiles of
 a *row block* gathers `LANES` rows of all strips, transposed, into one tile.
 """
 
-# ruff: noqa: PLR0917 - compiled functions take no keywords
 from __future__ import annotations
 
 import functools
 
-import numpy as np
-
 from ptypy.accelerate._butterfly import butterfly, transpose
 from ptypy.accelerate._compile import LANES, CFunction
-from ptypy.accelerate._lanes import ROW, VALUE, VECTOR, call6, load, peek, pick, store
+from ptypy.accelerate._lanes import ROW, VALUE, VECTOR, call6, peek
 from ptypy.accelerate._plan import RADICES
+from ptypy.accelerate._primes import make_prime_stage
 
 __all__ = ["FORWARD", "GATHER", "INVERSE", "PLAN_WORDS", "SCATTER", "stage"]
 
 PLAN_WORDS = 6
-"""int64 of a plan for every stage: forward, inverse (addresses), length, radix, twiddles, roots."""
+"""int64 of a plan for every stage: forward, inverse, length, radix, twiddles, factors; addresses
+but for the third and fourth."""
 
 
 @functools.cache
@@ -28,9 +27,9 @@ def stage(radix: int, *, inverse: bool) -> CFunction:
     """Give the stage of one radix; compiled when its address is asked for."""
     word = "inverse" if inverse else "forward"
     if radix not in RADICES:
-        return _GENERAL[inverse]
+        return _PRIME[inverse]
 
-    def stage(tile: int, n: int, length: int, _radix: int, twiddles: int, _roots: int) -> None:
+    def stage(tile: int, n: int, length: int, _radix: int, twiddles: int, _factors: int) -> None:
         rows = length // radix
         if rows == 1:
             for block in range(0, n, length):
@@ -45,62 +44,10 @@ def stage(radix: int, *, inverse: bool) -> CFunction:
     return CFunction(stage, 6, f"{word}_{radix}")
 
 
-def _general_forward(tile: int, n: int, length: int, radix: int, twiddles: int, roots: int) -> None:
-    """Transform by any radix, as the sum says: radix multiplications a point."""
-    copy = np.empty(radix * 2 * LANES, np.float32)
-    x = copy.ctypes.data
-    rows = length // radix
-    for block in range(0, n, length):
-        for j in range(rows):
-            place = tile + (block + j) * ROW
-            for q in range(radix):
-                store(x + q * ROW, load(place + q * rows * ROW))
-                store(x + q * ROW + VECTOR, load(place + q * rows * ROW + VECTOR))
-            for k in range(radix):
-                re, im = load(x), load(x + VECTOR)
-                at = 0
-                for q in range(1, radix):
-                    at = (at + k) % radix
-                    c, s = pick(roots + 2 * VALUE * at), pick(roots + 2 * VALUE * at + VALUE)
-                    a, b = load(x + q * ROW), load(x + q * ROW + VECTOR)
-                    re, im = re + a * c - b * s, im + a * s + b * c
-                if k > 0:
-                    w = twiddles + 2 * VALUE * (j * (radix - 1) + k - 1)
-                    c, s = pick(w), pick(w + VALUE)
-                    re, im = re * c - im * s, re * s + im * c
-                store(place + k * rows * ROW, re)
-                store(place + k * rows * ROW + VECTOR, im)
-
-
-def _general_inverse(tile: int, n: int, length: int, radix: int, twiddles: int, roots: int) -> None:
-    """Undo `_general_forward`, times the radix."""
-    copy = np.empty(radix * 2 * LANES, np.float32)
-    x = copy.ctypes.data
-    rows = length // radix
-    for block in range(0, n, length):
-        for j in range(rows):
-            place = tile + (block + j) * ROW
-            for k in range(radix):
-                re, im = load(place + k * rows * ROW), load(place + k * rows * ROW + VECTOR)
-                if k > 0:
-                    w = twiddles + 2 * VALUE * (j * (radix - 1) + k - 1)
-                    c, s = pick(w), pick(w + VALUE)
-                    re, im = re * c + im * s, im * c - re * s
-                store(x + k * ROW, re)
-                store(x + k * ROW + VECTOR, im)
-            for q in range(radix):
-                re, im = load(x), load(x + VECTOR)
-                at = 0
-                for k in range(1, radix):
-                    at = (at + q) % radix
-                    c, s = pick(roots + 2 * VALUE * at), pick(roots + 2 * VALUE * at + VALUE)
-                    a, b = load(x + k * ROW), load(x + k * ROW + VECTOR)
-                    re, im = re + a * c + b * s, im + b * c - a * s
-                store(place + q * rows * ROW, re)
-                store(place + q * rows * ROW + VECTOR, im)
-
-
-_GENERAL = {False: CFunction(_general_forward, 6), True: CFunction(_general_inverse, 6)}
+_PRIME = {
+    inverse: CFunction(make_prime_stage(inverse), 6, f"{word}_prime")
+    for inverse, word in ((False, "forward"), (True, "inverse"))
+}
 
 
 def _forward(tile: int, plan: int) -> None:

@@ -15,7 +15,7 @@ from ptypy.accelerate._pack import join_strips, pack_frames, split_strips
 from ptypy.accelerate._plan import (
     choose_radices,
     output_order,
-    roots_of_unity,
+    pair_factors,
     twiddle_factors,
 )
 from ptypy.accelerate._stages import FORWARD, GATHER, INVERSE, PLAN_WORDS, SCATTER, stage
@@ -341,10 +341,10 @@ def _make_plan(n: int) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.float
     radices = choose_radices(n)
     words, tables, length = [n, len(radices)], [], n
     for radix in radices:
-        twiddles, roots = twiddle_factors(length, radix), roots_of_unity(radix)
-        tables += [twiddles, roots]
+        twiddles, factors = twiddle_factors(length, radix), pair_factors(radix)
+        tables += [twiddles, factors]
         addresses = [stage(radix, inverse=False).address, stage(radix, inverse=True).address]
-        words += [*addresses, length, radix, twiddles.ctypes.data, roots.ctypes.data]
+        words += [*addresses, length, radix, twiddles.ctypes.data, factors.ctypes.data]
         length //= radix
     assert len(words) == 2 + PLAN_WORDS * len(radices)  # noqa: S101
     return np.array(words, np.int64), tables, output_order(radices)
