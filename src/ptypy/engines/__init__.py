@@ -1,7 +1,7 @@
 """Algorithms: how object and probe are found from the frames.
 
-One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE), `ML`. The
-mathematics of each is in ``docs/explanations/engines.md``.
+One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE), `ML`, `opr`
+(DMOPR, MLOPR). The mathematics of each is in ``docs/explanations/engines.md``.
 """
 
 from ptypy.engines._gather import bring_together
@@ -9,14 +9,17 @@ from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.engines._registry import ENGINES, find_engine, register, register_backend_names
 from ptypy.engines.base import BaseEngine
 from ptypy.engines.ML import ML
+from ptypy.engines.opr import DMOPR, MLOPR
 from ptypy.engines.projectional import DM, RAAR
 from ptypy.engines.stochastic import EPIE
 
 __all__ = [
     "DM",
+    "DMOPR",
     "ENGINES",
     "EPIE",
     "ML",
+    "MLOPR",
     "RAAR",
     "BaseEngine",
     "PositionCorrectionEngine",
@@ -25,5 +28,5 @@ __all__ = [
     "register",
 ]
 
-for _engine in (DM, RAAR, EPIE, ML):
+for _engine in (DM, RAAR, EPIE, ML, DMOPR, MLOPR):
     register_backend_names(_engine)
