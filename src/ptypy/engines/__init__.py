@@ -1,7 +1,7 @@
 """Algorithms: how object and probe are found from the frames.
 
 One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE, SDR), `wasp`
-(WASP), `multislice` (ThreePIE), `ML`. The mathematics of each is in
+(WASP), `multislice` (ThreePIE), `ML`, `opr` (DMOPR, MLOPR). The mathematics of each is in
 ``docs/explanations/engines.md``.
 """
 
@@ -11,15 +11,18 @@ from ptypy.engines._registry import ENGINES, find_engine, register, register_bac
 from ptypy.engines.base import BaseEngine
 from ptypy.engines.ML import ML
 from ptypy.engines.multislice import ThreePIE
+from ptypy.engines.opr import DMOPR, MLOPR
 from ptypy.engines.projectional import DM, RAAR
 from ptypy.engines.stochastic import EPIE, SDR
 from ptypy.engines.wasp import WASP
 
 __all__ = [
     "DM",
+    "DMOPR",
     "ENGINES",
     "EPIE",
     "ML",
+    "MLOPR",
     "RAAR",
     "SDR",
     "WASP",
@@ -31,5 +34,5 @@ __all__ = [
     "register",
 ]
 
-for _engine in (DM, RAAR, EPIE, SDR, WASP, ML, ThreePIE):
+for _engine in (DM, RAAR, EPIE, SDR, WASP, ML, ThreePIE, DMOPR, MLOPR):
     register_backend_names(_engine)

@@ -54,7 +54,9 @@ def balance(illumination: Illumination, blocks: Sequence[FrameBlock]) -> float:
     add_up(frames)
     if not light or not met:
         return 1.0
-    return light_squared / (float(frames[0]) * met)
+    # A probe of a frame's own meets one frame.
+    sharing = float(frames[0]) if illumination.modes is None else 1.0
+    return light_squared / (sharing * met)
 
 
 def light_on_object(
@@ -93,7 +95,8 @@ def object_under_probe(illumination: Illumination, blocks: Sequence[FrameBlock])
     Returns
     -------
     (H, W) float64
-        sum |O|^2 over frames and modes.
+        sum |O|^2 over frames and modes; where frames have probes of their own, the mean over
+        the frames.
     """
     height, width = illumination.waves.shape[-2:]
     total = np.zeros((height, width))
@@ -104,6 +107,7 @@ def object_under_probe(illumination: Illumination, blocks: Sequence[FrameBlock])
         visits = np.fft.rfft2(_visits(storage, members))
         spectrum = visits.conj() * np.fft.rfft2(_power(storage.data).sum(axis=0))
         total += np.maximum(np.fft.irfft2(spectrum, s=shape)[:height, :width], 0.0)
+    total /= illumination.sets
     return total
 
 

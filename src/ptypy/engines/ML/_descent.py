@@ -69,21 +69,20 @@ class ConjugateGradients:
             The cost fell; False at the bottom, as deep as the precision reaches.
         """
         self._turn()
-        unknowns = self.problem.unknowns()
         length = self._choose_length()
         if not length:
             return False
         self._gradient, self._earlier = self._earlier, self._gradient
-        unknowns.add(length, self._direction)
+        self._move(0.0, length)
         cost = self.problem.evaluate(self._gradient)
         for _ in range(HALVINGS):
             if cost <= self.cost * (1.0 + ROUNDING):
                 self.cost, self._length = cost, length
                 return True
+            self._move(length, length / 2.0)
             length /= 2.0
-            unknowns.add(-length, self._direction)
             cost = self.problem.evaluate(self._gradient)
-        unknowns.add(-length, self._direction)
+        self._move(length, 0.0)
         self.cost = self.problem.evaluate(self._gradient)
         self._steepness = None
         return False
@@ -114,6 +113,10 @@ class ConjugateGradients:
         if fits:
             self._steepness, self._length = saved["steepness"], float(saved["length"])
         return fits
+
+    def _move(self, at: float, to: float) -> None:
+        """Go from one length of the step to another, 0 being where it started."""
+        self.problem.unknowns().add(to - at, self._direction)
 
     def _turn(self) -> None:
         """Choose the direction."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,9 @@ class ML(MLParameters):
         "P. Thibault and M. Guizar-Sicairos, New J. Phys. 14 (2012) 063004 (maximum likelihood)"
     )
 
+    DESCENT: ClassVar[type[ConjugateGradients]] = ConjugateGradients
+    """How to go downhill."""
+
     def engine_initialize(self) -> None:
         """Start without frames and without a direction."""
         super().engine_initialize()
@@ -93,10 +96,8 @@ class ML(MLParameters):
         if not self.blocks:
             return np.empty((0, 3))
         self.load_probes()
-        # The cost, or what it depends on, becomes another one there.
-        changes = self.p.probe_update_start, self.p.subpix_start
         for _ in range(num):
-            if self._descent is None or self.curiter in changes:
+            if self._descent is None or self.curiter in self.turning_points:
                 self._begin()
             elif self.curiter % BALANCED_EVERY == 0 and self._keeps_balance:
                 self._balance()
@@ -112,6 +113,11 @@ class ML(MLParameters):
         self.residual = residual(np.stack([distance, self._misfits, photons], axis=1))
         exit_error = np.full(len(trusted), np.nan)
         return np.stack([distance / trusted, self._misfits / trusted, exit_error], axis=1)
+
+    @property
+    def turning_points(self) -> tuple[int, ...]:
+        """Iterations in which the cost, or what it depends on, becomes another one."""
+        return self.p.probe_update_start, self.p.subpix_start
 
     def engine_finalize(self) -> None:
         """Leave the factors of all frames in the runtime of the master, let go of the rest."""
@@ -148,7 +154,7 @@ class ML(MLParameters):
         self._object_factors = [_factor(saved) for saved in state["object_factors"]]
         self._probe_factors = [_factor(saved) for saved in state["probe_factors"]]
         self.load_probes()
-        self._descent = ConjugateGradients(self)
+        self._descent = self.DESCENT(self)
         if not self._descent.restore(state["descent"]):
             self._descent = None
 
@@ -167,7 +173,7 @@ class ML(MLParameters):
 
     def _begin(self) -> None:
         """Start straight downhill, with probe and object balanced for what follows."""
-        self._descent = ConjugateGradients(self)
+        self._descent = self.DESCENT(self)
         self._share_scales()
         self._balance()
 

@@ -1,0 +1,5 @@
+"""`DMOPR`, which is one of `ptypy.engines`."""
+
+from ptypy.engines import DMOPR
+
+__all__ = ["DMOPR"]
