@@ -15,6 +15,7 @@ from ptypy.engines._blocks import (
     add_up,
     group_by_object,
     group_by_probe,
+    group_connected,
 )
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import PackedBlock, is_simple
@@ -164,18 +165,22 @@ class BlockEngine(PositionCorrectionEngine):
     def center_probes(self, tolerance: float | None) -> None:
         """Move probes that have drifted back to the centre, and everything else along.
 
-        A probe, the object and the exit waves moved together give the same frames: nothing
+        A probe, the object and the exit waves moved together give the same far fields: nothing
         in the data holds them in place. That is exact for a probe times the phase of the
-        geometry; the physical probe gains the faint ramp that keeps the frames in place.
+        geometry; the physical probe gains the faint ramp that keeps the frames in place. Near
+        fields would move along, and hold everything in place by themselves.
         """
         if tolerance is None:
             return
-        for illumination, blocks in group_by_probe(self.blocks):
-            shift = find_shift_to_center(illumination.waves, tolerance)
-            if shift is None:
+        for blocks in group_connected(self.blocks):
+            probes = [illumination for illumination, _ in group_by_probe(blocks)]
+            shift = find_shift_to_center(probes[0].waves, tolerance)
+            near = any(not c.geometry.is_farfield for b in blocks for c in b.block.colours)
+            if shift is None or near:
                 continue
-            move(illumination.waves, shift)
-            illumination.store()
+            for illumination in probes:
+                move(illumination.waves, shift)
+                illumination.store()
             for storage, _ in group_by_object(blocks):
                 move(storage.data, shift, fill=storage.fill_value)
             for block in blocks:

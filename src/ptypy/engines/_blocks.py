@@ -29,6 +29,7 @@ __all__ = [
     "add_up",
     "group_by_object",
     "group_by_probe",
+    "group_connected",
     "largest",
 ]
 
@@ -225,6 +226,20 @@ def group_by_probe(blocks: Iterable[Member]) -> list[tuple[Illumination, list[Me
         for illumination in block.illuminations:
             groups.setdefault(id(illumination), (illumination, []))[1].append(block)
     return list(groups.values())
+
+
+def group_connected(blocks: Iterable[Member]) -> list[list[Member]]:
+    """Gather the blocks that share a probe or an object, also by way of others."""
+    groups: list[tuple[set[int], list[Member]]] = []
+    for block in blocks:
+        shared = {id(part) for pair in block.meetings for part in pair}
+        members = [block]
+        for known in [group for group in groups if group[0] & shared]:
+            groups.remove(known)
+            shared |= known[0]
+            members = known[1] + members
+        groups.append((shared, members))
+    return [members for _, members in groups]
 
 
 def add_up(*arrays: npt.NDArray[np.generic]) -> None:
