@@ -243,3 +243,16 @@ def test_an_error_that_wanders_or_rises_for_a_while_is_nothing_to_tell(scene, go
 def test_engines_that_do_well_are_not_said_to_diverge(scene, loud, engine):
     scene.run(engine, 120)
     assert loud() == []
+
+
+def test_frames_of_a_scan_that_goes_on_are_looked_at_when_the_last_has_come(loud):
+    data = Param(
+        name="MoonFlowerScan", shape=N, num_frames=3, save=None, min_frames=1, block_wait_count=2
+    )
+    p = Param(run="live", scans=Param(), engines=Param(), frames_per_block=1)
+    p.io = Param(rfile=None, autosave=Param(active=False))
+    p.scans.s = Param(name="BlockFull", data=data, illumination=Param(diversity=None))
+    p.engines.e = Param(name="EPIE", numiter=2)
+    Ptycho(p, level=5)
+    assert len(loud()) == 1
+    assert "there are only 3 frames" in loud()[0]

@@ -210,7 +210,8 @@ class BaseEngine:
     def engine_state(self) -> dict[str, Any]:
         """Give what a resumed run needs beside probe, object and `curiter`. Override me.
 
-        Called on every process before an automatic save; what the master gives is saved.
+        Called on every process before an automatic save, for which what the master gives is
+        saved, and when the engine is stopped or has finished.
 
         Returns
         -------
@@ -223,7 +224,9 @@ class BaseEngine:
         """Take over what `engine_state` gave. Override me.
 
         Called on every process, after `engine_prepare`, in a run that goes on from an
-        automatic save. Frames that were there then may be missing, and others be there.
+        automatic save, and where iterations were added to an engine that had finished or the
+        run went back to a state of before. After an automatic save, frames that were there then
+        may be missing, and others be there.
         """
 
     def engine_files(self) -> dict[str, Mapping[str, Any]]:

@@ -109,13 +109,21 @@ def _iterate(run: Ptycho, engine: BaseEngine, interruptions: Interruptions) -> i
             if reason > PAUSE or (reason and not engine.finished):
                 leave(run, engine, is_held=True)
                 return reason
-            if not run.model.end_of_scan and run.load_new_data() is not None:
-                silence.end()
-                watch.begin_anew()
-                with timed(run, "engine_prepare"):
-                    engine.prepare()
+            if not run.model.end_of_scan:
+                _take_in(run, engine, silence, watch)
     leave(run, engine, is_held=False)
     return 0
+
+
+def _take_in(run: Ptycho, engine: BaseEngine, silence: Silence, watch: Watch) -> None:
+    """Take in the frames that have arrived; with the last of them, look at all."""
+    if run.load_new_data() is not None:
+        silence.end()
+        watch.begin_anew()
+        with timed(run, "engine_prepare"):
+            engine.prepare()
+    if run.model.end_of_scan:
+        doubt(run, engine)
 
 
 def _note(run: Ptycho) -> str:

@@ -73,6 +73,8 @@ class Ptycho(Base, Controls, PtychoParameters):
         engine), ``iterations`` (of all), ``numiter``, ``engine``, ``duration`` [s],
         ``error`` (mean over the frames of fourier, photons, exit; NaN where an engine has no
         such number), ``residual``; ``last_save``.
+    benchmark : Param or None
+        Seconds that ``p.io.benchmark`` has asked for, by part of the run.
 
     Raises
     ------
