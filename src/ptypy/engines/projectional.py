@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from ptypy.core.manager import Block
 
 
-GAIN = 0.99
-"""Share of the least movement of exit waves that the next must come below to count as gain."""
-
-
 class ProjectionEngine(BoundedEngine):
     """Exit waves that obey the measurement and the overlap of the frames, in turns.
 
@@ -155,17 +151,17 @@ class ProjectionEngine(BoundedEngine):
             if self.p.update_object_first or not probe_moves:
                 sums = self._clear_object_sums()
             errors = self._project(sums)
-            self.weigh(errors)
             self._overlap(probe_moves, sums)
             self.center_probes(self.p.probe_center_tol)
             self.refine_positions()
             self.curiter += 1
         if self.p.compute_log_likelihood and self.blocks:
             self.judge(errors)
+            self.weigh(num)
         return errors
 
-    def weigh(self, errors: Errors) -> None:
-        """Look at the errors of an iteration, before the next. Override me."""
+    def weigh(self, num: int) -> None:
+        """Look at the residual after some iterations, before the next. Override me."""
 
     def _project(self, sums: dict[int, Sums] | None) -> Errors:
         """Move every exit wave one step of the table's row; sum up what they say of objects."""
@@ -268,9 +264,9 @@ class DM(ProjectionEngine):
     lowlim = 0.0
     help = So many iterations without gain halve the reflection; None keeps it
     doc = The reflection is alpha over 1 + k / step_decay, with k the number of iterations after
-      which exit waves moved no less than ever before. Where the data contradict themselves (noise,
+      which the residual was not below all before. Where the data contradict themselves (noise,
       positions, a beam that is not stable) the difference map goes on searching, and the error
-      grows again.
+      grows again. Without effect if `compute_log_likelihood` is off.
     userlevel = 2
 
     [name]
@@ -308,13 +304,12 @@ class DM(ProjectionEngine):
             alpha /= 1.0 + self._gainless / float(self.p.step_decay)
         return Coefficients(-alpha, 1.0, 1.0 + alpha)
 
-    def weigh(self, errors: Errors) -> None:
-        """Count an iteration after which exit waves moved no less than ever before."""
-        moved = np.array([errors[:, 2].sum()])
-        add_up(moved)
-        if self.curiter >= self.p.probe_update_start:
-            self._gainless += bool(moved[0] > GAIN * self._least)
-            self._least = min(self._least, float(moved[0]))
+    def weigh(self, num: int) -> None:
+        """Count iterations after which the residual was not below all before."""
+        if self.curiter > self.p.probe_update_start:
+            if self.residual >= self._least:
+                self._gainless += num
+            self._least = min(self._least, self.residual)
 
 
 @register()
