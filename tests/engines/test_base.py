@@ -59,7 +59,7 @@ def test_a_misspelt_name_leads_to_the_right_one(wrong, right):
 
 
 def test_a_name_like_no_other_gets_a_list():
-    with pytest.raises(ParameterError, match="DM, EPIE, ML, RAAR"):
+    with pytest.raises(ParameterError, match=r"DM, .*EPIE, .*ML, .*RAAR"):
         find_engine("Gerchberg")
 
 

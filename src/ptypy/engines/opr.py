@@ -51,6 +51,16 @@ class RelaxationEngine(BlockEngine):
         """Whether probes are to lie in a space of few dimensions in this iteration."""
         return bool(self.curiter >= self.p.subspace_start)
 
+    def engine_prepare(self) -> None:
+        """Let probes of frames that have arrived begin as the mean of those that were known."""
+        for illumination in self._illuminations.values():
+            known = len(illumination.waves) // (illumination.modes or 1)
+            if not known:
+                continue
+            for probes in self.matrices(illumination, illumination.storage.data):
+                probes[known:] = probes[:known].mean(axis=0)
+        super().engine_prepare()
+
     @staticmethod
     def matrices(illumination: Illumination, layers: Complex) -> Iterator[Complex]:
         """Give, for each mode of a frame, a matrix with a row a frame and a column a pixel.
