@@ -36,8 +36,8 @@ class Transform:
     In the far field it is the orthonormal Fourier transform, f = F(psi). In the near field it is
     f = F^-1[H F(psi)] with a transfer function H, and both planes have the same pixels.
 
-    Any shape will do, square or not; shapes whose edges are products of 2, 3, 5 and 7 are
-    fast. A transform holds tables only: it may be shared between threads and never changes.
+    Any shape will do, square or not; shapes whose edges are products of 2, 3, 5 and 7 are the
+    fastest. A transform holds tables only: it may be shared between threads and never changes.
 
     Exit waves and measured frames are kept in layouts that suit the kernels:
 
