@@ -18,7 +18,14 @@ from ptypy.accelerate import (
 )
 from ptypy.errors import DataError
 
-SHAPES = [*[(n, n) for n in (16, 64, 30, 37, 250)], (48, 80), (210, 22), (1, 9), (13, 1)]
+SHAPES = [
+    *[(n, n) for n in (16, 64, 30, 37, 250)],
+    (48, 80),
+    (210, 22),
+    (1, 9),
+    (13, 1),
+    (134, 101),
+]
 
 
 @pytest.fixture(params=[1, 3], ids=["one mode", "three modes"])

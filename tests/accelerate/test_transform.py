@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptypy.accelerate import Transform, model_error, project
-from ptypy.accelerate._plan import choose_radices, output_order
+from ptypy.accelerate._plan import choose_radices, output_order, prefers_rader, primitive_powers
 from ptypy.errors import DataError
 
 SHAPES = [
@@ -15,6 +15,12 @@ SHAPES = [
     (210, 22),
     (1, 9),
     (13, 1),
+    # 67 and 107 are summed up as they are; 101, 127 and 257 become convolutions, 263 one of 262
+    # points, of which 131 become another
+    (67, 134),
+    (202, 127),
+    (107, 22),
+    (257, 263),
 ]
 
 
@@ -87,6 +93,22 @@ def test_any_number_of_points_can_be_transformed(n):
     radices = choose_radices(n)
     assert np.prod(radices, dtype=int) == n
     assert np.array_equal(np.sort(output_order(radices)), np.arange(n))
+
+
+def test_powers_of_a_primitive_root_bring_every_point_but_the_first_into_the_convolution():
+    primes = [n for n in range(3, 600) if all(n % k for k in range(2, int(n**0.5) + 1))]
+    for prime in primes:
+        powers = primitive_powers(prime)
+        assert np.array_equal(np.sort(powers[:-1]), np.arange(1, prime))
+        assert np.array_equal(powers[1:], powers[:-1] * powers[1] % prime)
+
+
+def test_both_ways_of_transforming_a_large_prime_are_tried_here():
+    edges = {edge for shape in SHAPES for edge in shape}
+    largest = {max(choose_radices(edge), default=2) for edge in edges}
+    assert {prime for prime in largest if prefers_rader(prime)} == {101, 127, 257, 263}
+    assert {67, 107} <= largest
+    assert prefers_rader(max(choose_radices(263 - 1)))
 
 
 @settings(max_examples=20, deadline=None)

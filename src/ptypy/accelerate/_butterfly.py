@@ -15,9 +15,12 @@ from numba.core import types
 from ptypy.accelerate._compile import LANES
 from ptypy.accelerate._lanes import FLAGS, VALUE, VECTOR, broadcast, constant, instruction, pointer
 
-__all__ = ["Arithmetic", "Complex", "butterfly", "load_row", "store_row", "transpose"]
+__all__ = ["PAIR", "Arithmetic", "Complex", "butterfly", "load_row", "store_row", "transpose"]
 
 Complex = tuple[Any, Any]
+
+PAIR = 2 * VALUE
+"""Bytes of one complex number of a table."""
 
 _i64 = ir.IntType(64)
 
@@ -52,6 +55,13 @@ class Arithmetic:
         if sign > 0:
             return fneg(a[1], flags=FLAGS), a[0]
         return a[1], fneg(a[0], flags=FLAGS)
+
+    def factor(self, address: Any) -> Complex:
+        """Read one complex number of a table, for all lanes."""
+        b = self.builder
+        places = address, b.add(address, _i64(VALUE))
+        real, imaginary = (b.load(pointer(b, place, ir.FloatType())) for place in places)
+        return broadcast(b, real), broadcast(b, imaginary)
 
     def multiply(self, a: Complex, w: Complex, conjugate: bool = False) -> Complex:
         """Multiply by ``w``, or by its conjugate."""
@@ -129,14 +139,11 @@ def butterfly(  # noqa: PLR0917 - compiled functions take no keywords
     """
     c = Arithmetic(builder)
 
-    def factor(q: int, part: int) -> Any:
-        place = builder.add(twiddles, _i64(VALUE * (2 * (q - 1) + part)))
-        return broadcast(builder, builder.load(pointer(builder, place, ir.FloatType())))
-
     def twist(x: Complex, q: int) -> Complex:
         if not twiddled or q == 0:
             return x
-        return c.multiply(x, (factor(q, 0), factor(q, 1)), conjugate=inverse)
+        place = builder.add(twiddles, _i64(PAIR * (q - 1)))
+        return c.multiply(x, c.factor(place), conjugate=inverse)
 
     places = [builder.add(address, builder.mul(stride, _i64(q))) for q in range(radix)]
     x = [load_row(builder, place) for place in places]

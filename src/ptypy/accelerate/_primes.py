@@ -1,4 +1,4 @@
-"""The stage of any odd prime factor that has no codelet, by pairs of rows.
+"""The stage of odd prime factors that have no codelet, by pairs of rows.
 
 With a_k = x_k + x_{p-k}, b_k = x_k - x_{p-k} and k, q = 1 ... h = (p - 1) / 2,
 
@@ -19,16 +19,14 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from ptypy.accelerate._butterfly import Arithmetic, Complex, load_row, store_row
+from ptypy.accelerate._butterfly import PAIR, Arithmetic, Complex, load_row, store_row
 from ptypy.accelerate._compile import LANES
-from ptypy.accelerate._lanes import ROW, VALUE, broadcast, constant, instruction, pointer
+from ptypy.accelerate._lanes import ROW, constant, instruction
 
 __all__ = ["make_prime_stage"]
 
 _GROUP = 4 if LANES == 16 else 2
 """So many q at once: four sums each, which 32 vector registers can hold; 16 half of them."""
-_PAIR = 2 * VALUE
-"""Bytes of one complex number of a table."""
 
 _i64 = ir.IntType(64)
 
@@ -48,7 +46,7 @@ def make_prime_stage(inverse: bool) -> Callable[[int, int, int, int, int, int], 
         for block in range(0, n, length):
             for j in range(rows):
                 place = tile + (block + j) * ROW
-                twists = twiddles + j * (radix - 1) * _PAIR
+                twists = twiddles + j * (radix - 1) * PAIR
                 fold(inverse, place, step, half, pairs, twists)
                 q = 1
                 while q + _GROUP <= half + 1:
@@ -72,16 +70,11 @@ class _Rows(Arithmetic):
     def address(self, k: Any) -> Any:
         return self.builder.add(self._place, self.builder.mul(self._step, k))
 
-    def pick(self, address: Any) -> Any:
-        value = self.builder.load(pointer(self.builder, address, ir.FloatType()))
-        return broadcast(self.builder, value)
-
     def twist(self, x: Complex, k: Any, inverse: bool) -> Complex:
         """Multiply row k, which is not 0, by its factor, or by the conjugate."""
         add, mul = self.builder.add, self.builder.mul
-        address = add(self._twists, mul(self.builder.sub(k, _i64(1)), _i64(_PAIR)))
-        w = self.pick(address), self.pick(add(address, _i64(VALUE)))
-        return self.multiply(x, w, conjugate=inverse)
+        address = add(self._twists, mul(self.builder.sub(k, _i64(1)), _i64(PAIR)))
+        return self.multiply(x, self.factor(address), conjugate=inverse)
 
 
 class _Sums:
@@ -153,16 +146,16 @@ def unfold(
     zero = constant(0.0)
     even = _Sums(builder, [load_row(builder, pairs)] * count)
     odd = _Sums(builder, [(zero, zero)] * count)
-    column = add(factors, mul(builder.sub(q, _i64(1)), _i64(_PAIR)))
+    column = add(factors, mul(builder.sub(q, _i64(1)), _i64(PAIR)))
     source = add(pairs, _i64(ROW))
     with cgutils.for_range(builder, half) as loop:
         pair = add(source, mul(loop.index, _i64(2 * ROW)))
         a, b = load_row(builder, pair), load_row(builder, add(pair, _i64(ROW)))
-        row = add(column, mul(loop.index, mul(half, _i64(_PAIR))))
+        row = add(column, mul(loop.index, mul(half, _i64(PAIR))))
         for k in range(count):
-            factor = add(row, _i64(k * _PAIR))
-            even[k] = c.add_product(even[k], a, c.pick(factor))
-            odd[k] = c.add_product(odd[k], b, c.pick(add(factor, _i64(VALUE))))
+            cosine, sine = c.factor(add(row, _i64(k * PAIR)))
+            even[k] = c.add_product(even[k], a, cosine)
+            odd[k] = c.add_product(odd[k], b, sine)
     radix = add(half, add(half, _i64(1)))
     for k in range(count):
         near = add(q, _i64(k))

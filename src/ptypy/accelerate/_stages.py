@@ -12,8 +12,9 @@ import functools
 from ptypy.accelerate._butterfly import butterfly, transpose
 from ptypy.accelerate._compile import LANES, CFunction
 from ptypy.accelerate._lanes import ROW, VALUE, VECTOR, call6, peek
-from ptypy.accelerate._plan import RADICES
+from ptypy.accelerate._plan import RADICES, prefers_rader
 from ptypy.accelerate._primes import make_prime_stage
+from ptypy.accelerate._rader import make_rader_stage
 
 __all__ = ["FORWARD", "GATHER", "INVERSE", "PLAN_WORDS", "SCATTER", "stage"]
 
@@ -27,7 +28,7 @@ def stage(radix: int, *, inverse: bool) -> CFunction:
     """Give the stage of one radix; compiled when its address is asked for."""
     word = "inverse" if inverse else "forward"
     if radix not in RADICES:
-        return _PRIME[inverse]
+        return (_RADER if prefers_rader(radix) else _PRIME)[inverse]
 
     def stage(tile: int, n: int, length: int, _radix: int, twiddles: int, _factors: int) -> None:
         rows = length // radix
@@ -44,10 +45,9 @@ def stage(radix: int, *, inverse: bool) -> CFunction:
     return CFunction(stage, 6, f"{word}_{radix}")
 
 
-_PRIME = {
-    inverse: CFunction(make_prime_stage(inverse), 6, f"{word}_prime")
-    for inverse, word in ((False, "forward"), (True, "inverse"))
-}
+_DIRECTIONS = ((False, "forward"), (True, "inverse"))
+_PRIME = {i: CFunction(make_prime_stage(i), 6, f"{word}_prime") for i, word in _DIRECTIONS}
+_RADER = {i: CFunction(make_rader_stage(i), 6, f"{word}_rader") for i, word in _DIRECTIONS}
 
 
 def _forward(tile: int, plan: int) -> None:

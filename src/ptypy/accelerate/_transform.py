@@ -16,6 +16,9 @@ from ptypy.accelerate._plan import (
     choose_radices,
     output_order,
     pair_factors,
+    prefers_rader,
+    primitive_powers,
+    rader_kernel,
     twiddle_factors,
 )
 from ptypy.accelerate._stages import FORWARD, GATHER, INVERSE, PLAN_WORDS, SCATTER, stage
@@ -33,8 +36,8 @@ class Transform:
     In the far field it is the orthonormal Fourier transform, f = F(psi). In the near field it is
     f = F^-1[H F(psi)] with a transfer function H, and both planes have the same pixels.
 
-    Any shape will do, square or not; shapes whose edges are products of 2, 3, 5 and 7 are
-    fast. A transform holds tables only: it may be shared between threads and never changes.
+    Any shape will do, square or not; shapes whose edges are products of 2, 3, 5 and 7 are the
+    fastest. A transform holds tables only: it may be shared between threads and never changes.
 
     Exit waves and measured frames are kept in layouts that suit the kernels:
 
@@ -341,10 +344,21 @@ def _make_plan(n: int) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.float
     radices = choose_radices(n)
     words, tables, length = [n, len(radices)], [], n
     for radix in radices:
-        twiddles, factors = twiddle_factors(length, radix), pair_factors(radix)
-        tables += [twiddles, factors]
+        twiddles, factors = twiddle_factors(length, radix), _make_factors(radix)
+        tables += [twiddles, *factors]
         addresses = [stage(radix, inverse=False).address, stage(radix, inverse=True).address]
-        words += [*addresses, length, radix, twiddles.ctypes.data, factors.ctypes.data]
+        words += [*addresses, length, radix, twiddles.ctypes.data, factors[0].ctypes.data]
         length //= radix
     assert len(words) == 2 + PLAN_WORDS * len(radices)  # noqa: S101
     return np.array(words, np.int64), tables, output_order(radices)
+
+
+def _make_factors(radix: int) -> list[npt.NDArray[Any]]:
+    """Give the factors of one stage, then what they point to."""
+    if not prefers_rader(radix):
+        return [pair_factors(radix)]
+    words, tables, _ = _make_plan(radix - 1)
+    powers, kernel = primitive_powers(radix), rader_kernel(radix)
+    addresses = [FORWARD.address, INVERSE.address]
+    addresses += [table.ctypes.data for table in (words, powers, kernel)]
+    return [np.array(addresses, np.int64), words, powers, kernel, *tables]
