@@ -101,9 +101,10 @@ def test_frame_after_frame_gets_as_far_on_several_processes_as_on_one(several, m
     text = FRAME_AFTER_FRAME.replace("NUMITER", "300")
     folders = several(mpirun, text, (1, 2, 3))
     for processes in (2, 3):
-        for label in ("EPIE", "SDR", "WASP"):
+        # Between two averages of WASP a process has visited its own frames only.
+        for label, allowance in (("EPIE", 1.05), ("SDR", 1.05), ("WASP", 1.1)):
             alone = last(folders[1], label)["residual"]
-            assert last(folders[processes], label)["residual"] < 1.05 * alone, label
+            assert last(folders[processes], label)["residual"] < allowance * alone, label
         errors = content(folders[processes], "errors")["runtime"]["error_local"][0]
         assert errors.shape == content(folders[1], "errors")["runtime"]["error_local"][0].shape
         assert np.isfinite(errors).all()
