@@ -32,7 +32,8 @@ class StochasticEngine(SequentialEngine):
     the iteration's number: the same script gives the same result, and how the frames are split
     into blocks does not matter. Several processes visit their own frames in that order, each
     with a copy of object and probe, and bring their changes together several times an
-    iteration.
+    iteration; that is there for one object mode of one energy, under probes that all frames
+    share, and other models are refused on several processes.
 
     Defaults:
 
