@@ -202,6 +202,50 @@ class PlainBlock(FrameBlock):
             self.give_back(sums[0], numerator)
             sums[1][rows[:, 0] // rows.shape[1]] = denominator
 
+    def visit(
+        self,
+        rows: npt.NDArray[np.int64],
+        sights: Sequence[Sight],
+        *,
+        totals: Mapping[int, Sums] | None = None,
+        **options: Any,
+    ) -> Rows:
+        """Visit frames one after the other and move objects and probes at each.
+
+        Parameters
+        ----------
+        rows : (K,) int64
+            Frames to visit.
+        sights : sequence of Sight
+            What `sights` gave.
+        totals, options
+            See `ptypy.engines._pool.Pool.visit`.
+
+        Returns
+        -------
+        (N, 3) float64
+            Of all frames of the block; NaN for those that were not visited.
+        """
+        from ptypy.accelerate.plain import sweep
+
+        of_object = of_probe = None
+        if totals is not None:
+            of_object = [totals[id(obj)] for obj, _ in self._pairs]
+            if self.block.probe_rows is None:
+                of_probe = [totals[id(probe)] for _, probe in self._pairs]
+        errors = sweep(
+            sights,
+            self.measured,
+            rows,
+            waves=self.waves or None,
+            object_totals=of_object,
+            probe_totals=of_probe,
+            **options,
+        )
+        for sight, (_, probe) in zip(sights, self._pairs, strict=True):
+            self.give_back(probe.waves, sight.probe)
+        return errors
+
     def compare(self, between: bool) -> Rows:
         """Compare model and measurement of every frame."""
         return self._compare(self.sights(between))

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
-from ptypy.engines._packed_block import Complex, PackedBlock
-from ptypy.engines._pool import Places, Pool
+from ptypy.engines._pool import Pool, Scene, pool_of
 from ptypy.engines.base import Errors
 
 __all__ = ["SequentialEngine"]
@@ -42,24 +41,24 @@ class SequentialEngine(BlockEngine):
     def engine_initialize(self) -> None:
         """Start without frames."""
         super().engine_initialize()
-        self._pools: dict[tuple[int, int], Pool] = {}
+        self._pools: dict[tuple[Any, ...], Pool] = {}
 
     def engine_prepare(self) -> None:
-        """Pack new blocks and pool those that share probe and object."""
+        """Pack new blocks and pool those that share probes and objects."""
         known = len(self.blocks)
         super().engine_prepare()
         for block in self.blocks[known:]:
-            assert isinstance(block, PackedBlock)  # noqa: S101 - others are not there yet
-            key = id(block.illumination), id(block.block.obj)
+            # Blocks of either kind may share probe and object.
+            key = type(block), *((id(obj), id(probe)) for obj, probe in block.meetings)
             if key in self._pools:
                 self._pools[key].add(block)
             else:
-                self._pools[key] = Pool(block)
+                self._pools[key] = pool_of(block)
         self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
 
     @property
     def pools(self) -> list[Pool]:
-        """Frames that share probe and object, in the order of their arrival."""
+        """Frames that share probes and objects, in the order of their arrival."""
         return list(self._pools.values())
 
     @property
@@ -93,18 +92,13 @@ class SequentialEngine(BlockEngine):
         raise NotImplementedError
 
     def rule(self) -> dict[str, Any]:
-        """Give the options of `epie_sweep` that make this algorithm. Override me."""
+        """Give the options of `Pool.visit` that make this algorithm. Override me."""
         raise NotImplementedError
 
     def visit(
-        self,
-        pool: Pool,
-        obj: Complex,
-        places: Places,
-        rows: npt.NDArray[np.int64],
-        **options: Any,
+        self, pool: Pool, rows: npt.NDArray[np.int64], scene: Scene | None = None, **options: Any
     ) -> Errors:
-        """Visit frames of this process one after the other, the probe kept to its supports.
+        """Visit frames of this process one after the other, the probes kept to their supports.
 
         A probe that is cut to its support only at the end of an iteration has let the object
         rely on light that is then taken away.
@@ -112,52 +106,43 @@ class SequentialEngine(BlockEngine):
         Parameters
         ----------
         pool : Pool
-        obj : (h, w) complex64
-            The object, or a part of it; moved in place.
-        places : Places
-            Of all frames of the pool, in `obj`.
         rows : (K,) int64
             Frames to visit, rows of the pool.
+        scene : Scene, optional
+            A part of the object and the places of frames in it, of a packed pool. The object as
+            it is if not given.
         options
-            Of `epie_sweep`, beside those of `rule`.
+            Of `Pool.visit`, beside those of `rule`.
 
         Returns
         -------
         (N, 3) float64
             Of all frames of the pool; NaN for those that were not visited.
         """
-        from ptypy.accelerate import epie_sweep
-
-        first, errors = pool.blocks[0], np.full((pool.num, 3), np.nan)
-        for stretch in self._stretches(rows, obj, first):
-            visited: Errors = epie_sweep(
-                first.transform,
-                first.probe,
-                obj,
-                places[0],
-                pool.measured,
-                stretch,
-                shifts=places[1],
-                update_probe=self.probe_moves,
-                waves=pool.waves,
-                **self.rule(),
-                **options,
+        seen = pool.look(self.looks_between) if scene is None else scene
+        errors = np.full((pool.num, 3), np.nan)
+        for stretch in self._stretches(pool, rows, scene):
+            visited = pool.visit(
+                stretch, seen, update_probe=self.probe_moves, **self.rule(), **options
             )
             errors[stretch] = visited[stretch]
             if self.probe_moves:
-                self.confine_probe(first.illumination)
+                for illumination in pool.illuminations:
+                    self.confine_probe(illumination)
         return errors
 
     def _stretches(
-        self, rows: npt.NDArray[np.int64], obj: Complex, block: PackedBlock
+        self, pool: Pool, rows: npt.NDArray[np.int64], scene: Scene | None = None
     ) -> list[npt.NDArray[np.int64]]:
-        """Cut the frames to visit at the places where the probe is confined.
+        """Cut the frames to visit at the places where the probes are confined.
 
         A sweep brings the object into its own form and back: stretches are long enough that
-        this costs little.
+        this costs little. The probe of a single frame is met once an iteration.
         """
         confined = any(area is not None for area in self.probe_areas)
-        if not (self.probe_moves and confined):
+        shared = any(illumination.modes is None for illumination in pool.illuminations)
+        if not (self.probe_moves and confined and shared):
             return [rows]
-        length = max(STRETCH, obj.size // block.probe[0].size)
+        obj = pool.blocks[0].objects[0].data[0] if scene is None else scene.obj
+        length = max(STRETCH, obj.size // pool.illuminations[0].waves[0].size)
         return np.array_split(rows, max(1, len(rows) // length))

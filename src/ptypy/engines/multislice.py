@@ -12,7 +12,7 @@ from ptypy.engines._blocks import Rows
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import Complex, PackedBlock, is_simple
 from ptypy.engines._passage import Passage, Place, Steps
-from ptypy.engines._pool import Places, Pool
+from ptypy.engines._pool import PackedPool, Pool, Scene
 from ptypy.engines._registry import register
 from ptypy.engines._slices import Slices
 from ptypy.engines.base import Errors
@@ -185,13 +185,13 @@ class ThreePIE(EPIE):
         """
         if tolerance is None:
             return
-        for pool in self._pools.values():
-            illumination = pool.blocks[0].illumination
+        for pool in self.pools:
+            illumination = pool.illuminations[0]
             shift = find_shift_to_center(illumination.waves, tolerance)
             if shift is not None:
                 move(illumination.waves, shift)
                 illumination.store()
-                self.stacks[pool.blocks[0].block.obj.ID].move(shift)
+                self.stacks[pool.blocks[0].objects[0].ID].move(shift)
 
     def model_errors(self) -> Rows:
         """Compare model and measurement of every frame; see `BlockEngine.model_errors`."""
@@ -210,16 +210,17 @@ class ThreePIE(EPIE):
         return np.asarray(errors) if errors else np.empty((0, 3))
 
     def visit(
-        self, pool: Pool, obj: Complex, places: Places, rows: Corners, **options: Any
+        self, pool: Pool, rows: Corners, scene: Scene | None = None, **options: Any
     ) -> Errors:
         """Visit frames one after the other, and make the product of the slices the object."""
         del options
-        first = pool.blocks[0]
+        assert isinstance(pool, PackedPool)  # noqa: S101 - `take` makes no other blocks
+        first, (_, places) = pool.blocks[0], scene or pool.look(self.looks_between)
         stack = self.stacks[first.block.obj.ID]
         passage = self._passages[id(first.illumination)]
         phase = first.illumination.pre_phase
         errors = np.full((pool.num, 3), np.nan)
-        for stretch in self._stretches(rows, obj, first):
+        for stretch in self._stretches(pool, rows, scene):
             steps = self._steps(stack.data)
             probe = np.asarray(first.probe * phase.conj(), np.complex64)
             for j in stretch:

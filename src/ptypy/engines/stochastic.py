@@ -11,10 +11,11 @@ import numpy.typing as npt
 from ptypy.engines._blocks import FrameBlock, add_up
 from ptypy.engines._combine import Exposure, combine, combine_probe
 from ptypy.engines._packed_block import Real
-from ptypy.engines._pool import Pool
+from ptypy.engines._pool import PackedPool, Pool, Scene
 from ptypy.engines._registry import register
 from ptypy.engines._sequential import SequentialEngine
 from ptypy.engines.base import Errors
+from ptypy.errors import ParameterError
 from ptypy.utils import parallel
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class StochasticEngine(SequentialEngine):
     the iteration's number: the same script gives the same result, and how the frames are split
     into blocks does not matter. Several processes visit their own frames in that order, each
     with a copy of object and probe, and bring their changes together several times an
-    iteration.
+    iteration; that is there for one object mode of one energy, under probes that all frames
+    share, and other models are refused on several processes.
 
     Defaults:
 
@@ -77,8 +79,23 @@ class StochasticEngine(SequentialEngine):
         """Take in new blocks; whoever has more to learn makes full steps again."""
         known = len(self.blocks)
         super().engine_prepare()
+        self._refuse_processes()
         if known and len(self.blocks) > known:
             self._gainless, self._misfit = 0, np.inf
+
+    def _refuse_processes(self) -> None:
+        """Refuse several processes where their changes could not be brought together."""
+        if parallel.size == 1:
+            return
+        for pool in self.pools:
+            if not isinstance(pool, PackedPool):
+                raise ParameterError(
+                    f"scan {pool.blocks[0].block.label}: on {parallel.size} processes {self.name} "
+                    "reconstructs one object mode of one energy, in single precision at the "
+                    "resolution of the detector, with probes that all frames share: start the "
+                    "script without mpiexec, or choose DM, RAAR, ML or WASP, which spread any "
+                    "model over processes"
+                )
 
     def engine_state(self) -> dict[str, Any]:
         """Give what the length of the next steps depends on."""
@@ -125,10 +142,10 @@ class StochasticEngine(SequentialEngine):
 
     def _sweep(self, pool: Pool, random: np.random.Generator) -> Errors:
         """Visit every frame of a pool once."""
-        order, obj = pool.rows_in_order(random), pool.blocks[0].obj
-        if parallel.size == 1:
-            return self.visit(pool, obj, pool.places(self.looks_between), order)
-        errors = np.full((pool.num, 3), np.nan)
+        order = pool.rows_in_order(random)
+        if parallel.size == 1 or not isinstance(pool, PackedPool):
+            return self.visit(pool, order)
+        errors, obj = np.full((pool.num, 3), np.nan), pool.blocks[0].obj
         power = obj.real**2 + obj.imag**2
         met = float(_reach(power, self.blends()[1]).mean()) if self.probe_moves else None
         for stretch in np.array_split(order, int(self.p.exchanges)):
@@ -138,7 +155,7 @@ class StochasticEngine(SequentialEngine):
         return errors
 
     def _visit_together(
-        self, pool: Pool, rows: npt.NDArray[np.int64], met: float | None, errors: Errors
+        self, pool: PackedPool, rows: npt.NDArray[np.int64], met: float | None, errors: Errors
     ) -> None:
         """Visit some frames of this process while others do, and bring the changes together.
 
@@ -155,7 +172,8 @@ class StochasticEngine(SequentialEngine):
         part = obj[box].copy()
         if len(rows):
             first = np.array([box[0].start, box[1].start])
-            errors[rows] = self.visit(pool, part, (corners - first, shifts), rows)[rows]
+            scene = Scene(part, (corners - first, shifts))
+            errors[rows] = self.visit(pool, rows, scene)[rows]
         if met is not None:
             combine_probe(probe, before, len(rows) * for_probe * met)
         combine(obj, part, box, exposed)

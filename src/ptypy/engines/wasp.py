@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ptypy.engines._blocks import add_up, group_by_object, group_by_probe
+from ptypy.engines._blocks import (
+    Complex,
+    Real,
+    Sums,
+    add_up,
+    group_by_object,
+    group_by_probe,
+)
 from ptypy.engines._bounds import BoundedEngine
 from ptypy.engines._constraints import clip_modulus, smooth
-from ptypy.engines._packed_block import Complex, Real
-from ptypy.engines._pool import Pool
 from ptypy.engines._registry import register
 from ptypy.engines._sequential import SequentialEngine
 from ptypy.engines.base import Errors
-
-if TYPE_CHECKING:
-    from ptypy.accelerate import VisitSums
 
 FAINT = 1e-4
 """Weight of the present object in its average, against that of the light that it saw at most.
@@ -38,6 +40,9 @@ class WASP(SequentialEngine, BoundedEngine):
     as each frame had found them:
 
         O = sum conj(P) (PO + d) / sum |P|^2      P = sum conj(O) (PO + d) / sum |O|^2
+
+    Every colour and every mode of the object has averages of its own. Where each frame has a probe
+    of its own (OPR) that probe just moves: there is nothing to average over.
 
     Pixels that no frame saw stay as they are: the present object enters its average with 1e-4 of
     the weight of the pixel that saw most light. Several processes visit their own frames, each with
@@ -115,45 +120,31 @@ class WASP(SequentialEngine, BoundedEngine):
         }
 
     def visit_all(self, random: np.random.Generator) -> Errors:
-        """Visit every frame once, then let object and probe be the averages."""
-        from ptypy.accelerate import VisitSums
-
-        objects, probes = group_by_object(self.blocks), group_by_probe(self.blocks)
-        for_object = {id(storage): _room(storage.data[0]) for storage, _ in objects}
-        for_probe = {id(light): _room(light.waves) for light, _ in probes}
-        before = [storage.data[0].copy() for storage, _ in objects]
-        old_probes = [light.waves.copy() for light, _ in probes]
+        """Visit every frame once, then let objects and probes be the averages."""
+        objects = [storage for storage, _ in group_by_object(self.blocks)]
+        probes = [light for light, _ in group_by_probe(self.blocks) if light.modes is None]
+        totals = {id(storage): _room(storage.data) for storage in objects}
+        totals |= {id(light): _room(light.waves) for light in probes}
+        old_objects = [storage.data.copy() for storage in objects]
+        old_probes = [light.waves.copy() for light in probes]
         rows = []
         for pool in self.pools:
-            first = pool.blocks[0]
-            sums = VisitSums(*for_object[id(first.block.obj)], *for_probe[id(first.illumination)])
-            rows.append(self._visit_own(pool, random, sums))
-        for (storage, _), old in zip(objects, before, strict=True):
+            order = pool.rows_in_order(random)
+            bound = self._power_bound[id(pool.illuminations[0])]
+            rows.append(self.visit(pool, order[order >= 0], totals=totals, power_bound=bound))
+        for storage, old in zip(objects, old_objects, strict=True):
             # Every process goes on from the same one, where no light fell as well.
-            storage.data[0] = old
-            self._average_object(storage.data[0], *for_object[id(storage)])
-        for (light, _), old in zip(probes, old_probes, strict=True):
+            storage.data[...] = old
+            self._average_object(storage.data, *totals[id(storage)])
+        for light, old in zip(probes, old_probes, strict=True):
             if not self.probe_moves:
                 continue
-            numerator, denominator = for_probe[id(light)]
+            numerator, denominator = totals[id(light)]
             add_up(numerator, denominator)
             light.waves[...] = old
             np.divide(numerator, denominator, out=light.waves, where=denominator > 0)
             self.confine_probe(light)
         return np.concatenate(rows) if rows else np.empty((0, 3))
-
-    def _visit_own(self, pool: Pool, random: np.random.Generator, sums: VisitSums) -> Errors:
-        """Visit the frames of this process, in the order that is drawn for those of all."""
-        order = pool.rows_in_order(random)
-        first = pool.blocks[0]
-        return self.visit(
-            pool,
-            first.obj,
-            pool.places(self.looks_between),
-            order[order >= 0],
-            sums=sums,
-            power_bound=self._power_bound[id(first.illumination)],
-        )
 
     def _average_object(self, obj: Complex, numerator: Complex, denominator: Real) -> None:
         """Let an object be the average of what all frames wanted, within its limits."""
@@ -162,7 +153,7 @@ class WASP(SequentialEngine, BoundedEngine):
             obj[...] = smooth(obj, self.p.obj_smooth_std)
         # As a change, so that what no frame saw stays to the last bit.
         numerator -= denominator * obj
-        weight = np.float32(FAINT * denominator.max())
+        weight = denominator.dtype.type(FAINT * denominator.max())
         denominator += weight
         if weight:
             obj += numerator / denominator
@@ -170,6 +161,6 @@ class WASP(SequentialEngine, BoundedEngine):
             clip_modulus(obj, self.p.clip_object)
 
 
-def _room(array: Complex) -> tuple[Complex, Real]:
-    """Give zeros to sum up a numerator for an array, and its denominator."""
-    return np.zeros_like(array), np.zeros(array.shape[-2:], np.float32)
+def _room(array: Complex) -> Sums:
+    """Give zeros to sum up a numerator for layers (L, H, W), and their common denominator."""
+    return np.zeros_like(array), np.zeros(array.shape[-2:], array.real.dtype)

@@ -12,7 +12,17 @@ STEPS = {"object_step": 0.7, "probe_step": 0.9}
 TIGHT = 1e-10
 
 
-@pytest.mark.parametrize("options", [{}, {"object_norm_is_global": True}, {"update_probe": False}])
+COMPILED = {
+    "ePIE": {},
+    "global norm": {"object_norm_is_global": True},
+    "probe at rest": {"update_probe": False},
+    "SDR": {"object_blend": 0.9, "probe_blend": 0.1, "coefficients": (-0.6, 0.8, 2.0)},
+    "WASP": {"object_flat": 1.1, "object_blend": 1.0, "probe_flat": 0.8, "probe_blend": 1.0,
+             "power_bound": 0.3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
 @pytest.mark.parametrize("between", [False, True], ids=["on pixels", "between pixels"])
 def test_a_sweep_is_that_of_the_compiled_kernels(make_case, options, between, as_sight, far):
     case, shifts = make_case((31, 45), modes=2), None
@@ -30,10 +40,34 @@ def test_a_sweep_is_that_of_the_compiled_kernels(make_case, options, between, as
     np.testing.assert_allclose(errors, expected, rtol=1e-4)
 
 
-def denominator(flat, blend, modes, whole):
+@pytest.mark.parametrize("between", [False, True], ids=["on pixels", "between pixels"])
+def test_totals_are_the_sums_of_the_compiled_kernels(make_case, between, as_sight, far):
+    case, shifts = make_case((31, 45), modes=2), None
+    if between:
+        case.obj = case.noise(6, 31 + 10, 45 + 8)
+        shifts = np.random.default_rng(5).random((6, 2))
+    sight, order = as_sight(case, shifts), np.array([4, 0, 3, 1, 2, 5])
+    of_object = np.zeros_like(sight.obj), np.zeros(case.obj.shape, np.float32)
+    of_probe = np.zeros_like(sight.probe), np.zeros(case.shape, np.float32)
+    plain.sweep(
+        [sight], case.seen[0], order, **STEPS, object_totals=[of_object], probe_totals=[of_probe]
+    )
+    sums = accelerate.VisitSums(*(np.zeros_like(x) for x in (of_object[0][0], of_object[1])),
+                                *(np.zeros_like(x) for x in of_probe))  # fmt: skip
+    accelerate.epie_sweep(
+        case.transform, case.probe, case.obj, case.corners, case.packed_amplitude, order,
+        shifts=shifts, sums=sums, **STEPS,
+    )  # fmt: skip
+    found = of_object[0][0], of_object[1], *of_probe
+    for total, expected in zip(found, sums, strict=True):
+        assert far(total, expected) < 2e-5
+
+
+def denominator(level, blend, modes, whole):
+    """Of what all pixels have in common, if it isn't the maximum, and of each pixel's own."""
     power = (np.abs(modes) ** 2).sum(0)
     top = (np.abs(modes if whole is None else whole) ** 2).sum(0).max()
-    return (top if flat == "max" else flat) + blend * power
+    return ((1 - blend) * top if level is None else level) + blend * power
 
 
 def visit(scan, j, options):
@@ -50,17 +84,20 @@ def visit(scan, j, options):
         scan.waves[k][j] = new[k]
         d = new[k] - products[k]
         global_norm = scan.sights[k].obj.copy() if options.get("object_norm_is_global") else None
-        for_object = denominator(
-            options.get("object_flat", "max"), options.get("object_blend", 0), probes[k], None
-        )
+        level = options.get("object_flat")
+        if level is not None:
+            level *= (np.abs(probes[k]) ** 2).sum(0).mean()
+        for_object = denominator(level, options.get("object_blend", 0), probes[k], None)
         for_probe = denominator(
-            options.get("probe_flat", "max"), options.get("probe_blend", 0), views[k], global_norm
+            options.get("probe_flat"), options.get("probe_blend", 0), views[k], global_norm
         )
         move = np.einsum("myx,mlyx->lyx", probes[k].conj(), d)
         probe = scan.probe(k, j)
         probe += 0.9 * np.einsum("lyx,mlyx->myx", views[k].conj(), d) / for_probe
         scan.give(k, j, scan.sights[k].obj, 0.7 * move / for_object)
-    change = sum((np.abs(n - w) ** 2).sum() / w[0, 0].size for n, w in zip(new, old, strict=True))
+    change = sum(
+        (np.abs(n - p) ** 2).sum() / p[0, 0].size for n, p in zip(new, products, strict=True)
+    )
     return error, change, probes, views, new
 
 
@@ -69,7 +106,7 @@ WAYS = {
     "global norm": {"object_norm_is_global": True},
     "regularised": {"object_flat": 0.8, "object_blend": 0.9, "probe_flat": 0.1, "probe_blend": 0.5},
     "top and power": {"object_blend": 0.9, "probe_blend": 0.5},
-    "waves kept": {"waves": True, "coefficients": (-0.6, 0.9, 1.7), "object_flat": 40.0},
+    "waves kept": {"waves": True, "coefficients": (-0.6, 0.9, 1.7), "object_flat": 3.0},
 }
 
 
@@ -102,10 +139,16 @@ def test_totals_weigh_what_every_visit_says(scan, far):
         [np.zeros_like(x) for x in (*o, *p)] for o, p in zip(of_object, of_probe, strict=True)
     ]
     for j in ORDER:
+        before = [s.obj.copy() for s in expected.sights]
         *_, probes, views, new = visit(expected, j, {})
         for k, (top, below, probe_top, probe_below) in enumerate(wanted):
-            scan.give(k, j, top, np.einsum("myx,mlyx->lyx", probes[k].conj(), new[k]))
-            scan.give(k, j, below, (np.abs(probes[k]) ** 2).sum(0))
+            d = new[k] - np.einsum("myx,lyx->mlyx", probes[k], views[k])
+            scan.give(k, j, top, np.einsum("myx,mlyx->lyx", probes[k].conj(), d))
+            weight = np.zeros_like(below)
+            scan.give(k, j, weight, (np.abs(probes[k]) ** 2).sum(0))
+            # On whole pixels these two are conj(P) psi'.
+            np.add(top, weight * before[k], out=top)
+            np.add(below, weight, out=below)
             at = j if scan.sights[k].probe.ndim == 4 else ...
             probe_top[at] += np.einsum("lyx,mlyx->myx", views[k].conj(), new[k])
             probe_below[at] += (np.abs(views[k]) ** 2).sum(0)
@@ -128,11 +171,28 @@ def test_an_object_that_two_colours_share_is_moved_by_both(make_scan, far):
         products = [scan.product(k, 1) for k in range(2)]
         d = scan.fitted(products, 1)[0][k] - products[k]
         probe, move = sight.probe, np.zeros_like(before)
-        peak = (np.abs(probe) ** 2).sum(0).max()
+        peak = sum((np.abs(s.probe) ** 2).sum(0) for s in scan.sights).max()
         scan.give(k, 1, move, 0.7 * np.einsum("myx,mlyx->lyx", probe.conj(), d) / peak)
         moves.append(move)
     plain.sweep(scan.sights, scan.amplitude, np.array([1]), **STEPS)
     assert far(first.obj - before, sum(moves)) < TIGHT
+
+
+def test_a_step_of_what_two_colours_share_fits_both(make_scan):
+    """Each colour by itself would go all the way, and both together twice as far."""
+    scan = make_scan(modes=(1, 1), r=1)
+    first, second = scan.sights
+    sight = plain.Sight(second.probe, first.obj, first.corners, None, second.forward,
+                        second.adjoint)  # fmt: skip
+    scan.sights[1] = sight
+    truth = scan.changed
+    scan.counts = np.stack([
+        truth.intensity([truth.product(k, j) for k in range(2)]) for j in range(scan.frames)
+    ])  # fmt: skip
+    first.obj[...] *= 1.1
+    steps = {"object_step": 1.0, "probe_step": 0.0, "object_flat": 0.0, "object_blend": 1.0}
+    plain.sweep(scan.sights, scan.amplitude, np.array([1]), **steps)
+    assert np.abs(scan.look(0, 1) - truth.look(0, 1)).max() < TIGHT
 
 
 def test_the_brightest_place_is_that_of_an_object_moved_by_both(make_scan, far):
@@ -197,7 +257,7 @@ def test_what_cannot_be_is_refused(make_scan):
             plain.sweep(sights, scan.amplitude, order, **STEPS, **options)
 
     refuse("order names frames 0 to 4 of 4", order=np.arange(5))
-    refuse("object_flat is 'top'", object_flat="top")
+    refuse("object_flat is -2", object_flat=-2.0)
     refuse("can't be negative", probe_blend=-1.0)
     refuse("waves", waves=[scan.waves[0], scan.waves[1][1:]])
     refuse("object_totals", object_totals=[(scan.sights[0].obj, np.zeros((3, 3)))] * 2)

@@ -56,17 +56,23 @@ def take_view(sight: Sight, obj: Complex, j: int) -> Complex:
 
 
 def give_back(
-    sight: Sight, target: npt.NDArray[Any], j: int, patch: npt.NDArray[Any], top: int = 0
+    sight: Sight,
+    target: npt.NDArray[Any],
+    j: int,
+    patch: npt.NDArray[Any],
+    top: int = 0,
+    *,
+    left: int = 0,
 ) -> None:
     """Add what frame ``j`` has, (..., H, W), to what it sees: the adjoint of `take_view`.
 
     Parameters
     ----------
-    target : (..., rows, Wo)
-        Rows ``top`` ... of an object; added to, in place.
+    target : (..., rows, columns)
+        Rows ``top`` ... and columns ``left`` ... of an object; added to, in place.
     """
     (y, x), (height, width) = sight.corners[j].tolist(), sight.shape
-    y -= top
+    y, x = y - top, x - left
     if sight.shifts is None:
         target[..., y : y + height, x : x + width] += patch
         return
