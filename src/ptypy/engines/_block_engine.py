@@ -13,8 +13,7 @@ from ptypy.engines._blocks import (
     Illumination,
     Rows,
     add_up,
-    group_by_object,
-    group_by_probe,
+    group_that_moves,
 )
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import PackedBlock, is_simple
@@ -165,19 +164,22 @@ class BlockEngine(PositionCorrectionEngine):
         A probe, the object and the exit waves moved together give the same frames: nothing
         in the data holds them in place. That is exact for a probe times the phase of the
         geometry; the physical probe gains the faint ramp that keeps the frames in place.
+        Probes that meet the same object move together. In the near field the detector sees
+        where the beam is: there nothing moves.
         """
         if tolerance is None:
             return
-        for illumination, blocks in group_by_probe(self.blocks):
-            shift = find_shift_to_center(illumination.waves, tolerance)
+        for illuminations, objects in group_that_moves(self.blocks):
+            shift = find_shift_to_center([known.waves for known in illuminations], tolerance)
             if shift is None:
                 continue
-            move(illumination.waves, shift)
-            illumination.store()
-            for storage, _ in group_by_object(blocks):
+            for illumination in illuminations:
+                move(illumination.waves, shift)
+                illumination.store()
+            for storage in objects:
                 move(storage.data, shift, fill=storage.fill_value)
-            for block in blocks:
-                block.move_waves(shift)
+            for block in self.blocks:
+                block.move_waves(shift, illuminations)
 
     def model_errors(self) -> Rows:
         """Compare model and measurement of every frame.

@@ -158,11 +158,12 @@ class PlainBlock(FrameBlock):
             for old, new in zip(kept, self.waves, strict=True):
                 new[~which] = old[~which]
 
-    def move_waves(self, shift: tuple[int, int]) -> None:
-        """Move exit waves by whole pixels."""
-        for waves in self.waves:
-            for wave in waves:
-                move(wave, shift)
+    def move_waves(self, shift: tuple[int, int], probes: Sequence[Illumination]) -> None:
+        """Move exit waves behind some probes by whole pixels."""
+        for waves, (_, probe) in zip(self.waves, self._pairs, strict=False):
+            if probe in probes:
+                for wave in waves:
+                    move(wave, shift)
 
     def project(
         self,

@@ -159,6 +159,8 @@ class Truth:
     mask: Any = None
     seed: int | None = 11
     propagation: str = "farfield"
+    wrong: Any = 0.0
+    """What the stage says more than is true, (N, 2) [px]."""
     frames: Any = field(init=False)
     """Photon numbers."""
     expected: Any = field(init=False)
@@ -197,7 +199,9 @@ class Truth:
         """Give the parameters of a scan of these frames."""
         data = Param({k: v for k, v in self.setup.items() if k != "size"}, name="ComputedFrames")
         data.source = Param(
-            frames=self.frames, positions=self.corners * self.resolution, mask=self.mask
+            frames=self.frames,
+            positions=(self.corners + self.wrong) * self.resolution,
+            mask=self.mask,
         )
         return Param(name=name, data=data, propagation=self.propagation, **pars)
 
@@ -258,6 +262,17 @@ class Run:
             tuple(slice(int(a - o), int(b - o)) for a, b, o in zip(first, last, start, strict=True))
             for start in ((0, 0), offset)
         )
+
+    @property
+    def position_error(self):
+        """Root mean square distance of frames from the truth, a common shift aside [px]."""
+        off = []
+        for block in self.blocks:
+            truth = self.truth(block.label)
+            coord = block.object_views.coord / truth.resolution
+            off.append(coord - truth.corners[block.indices])
+        off = np.concatenate(off)
+        return float(np.sqrt(((off - off.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
     def run(self, name, label="engine00", **pars):
         self.ptycho.run(label, epars=Param(name=name, **pars))
