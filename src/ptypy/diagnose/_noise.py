@@ -12,7 +12,7 @@ from scipy.special import gammaln
 from ptypy.utils import parallel
 
 if TYPE_CHECKING:
-    from ptypy.core.manager import Block
+    from ptypy.core.manager import Block, Colour
 
 __all__ = ["model_intensity", "noise_floor", "sqrt_variance"]
 
@@ -53,29 +53,43 @@ def model_intensity(block: Block, frames: npt.NDArray[np.intp]) -> npt.NDArray[n
     Parameters
     ----------
     block : Block
-        Frames with the probe and object they belong to.
+        Frames with the probes and objects they belong to.
     frames : (n,) int
         Which of its frames.
 
     Returns
     -------
     (n, H, W) float64
-        Photons, zero frequency at ``shape // 2``.
+        Photons in the pixels of the frames.
     """
     height, width = block.counts.shape[-2:]
-    views = np.lib.stride_tricks.sliding_window_view(block.obj.data[0], (height, width))
-    y, x = block.corners[frames].T
-    offsets, shifts = block.between_pixels()
+    total = np.zeros((len(frames), height, width))
+    bins = (height, block.resample, width, block.resample)
+    for colour in block.colours:
+        seen = _views(colour, frames)
+        for row, views in enumerate(seen):
+            probe = colour.probe.data
+            if block.probe_rows is not None:
+                probe = probe[block.probe_rows[frames[row]]]
+            field = colour.geometry.propagator.fw(probe[:, None] * views)
+            power = (np.abs(field) ** 2).sum(axis=(0, 1), dtype=np.float64)
+            total[row] += power.reshape(bins).sum(axis=(1, 3))
+    return total
+
+
+def _views(colour: Colour, frames: npt.NDArray[np.intp]) -> npt.NDArray[np.complexfloating]:
+    """Give what frames see of an object's modes, between its pixels too, (n, L, H, W)."""
+    shape = (int(colour.geometry.shape[0]), int(colour.geometry.shape[1]))
+    all_views = np.lib.stride_tricks.sliding_window_view(colour.obj.data, shape, axis=(1, 2))
+    y, x = colour.corners[frames].T
+    offsets, shifts = colour.between_pixels()
     if offsets is None or shifts is None:
-        seen = views[y, x]
-    else:
-        y, x = (block.corners + offsets)[frames].T
-        v, u = shifts[frames].T[..., None, None]
-        above = (1 - u) * views[y, x] + u * views[y, x + 1]
-        seen = (1 - v) * above + v * ((1 - u) * views[y + 1, x] + u * views[y + 1, x + 1])
-    waves = block.probe.data[None] * seen[:, None]
-    field = block.geometry.propagator.fw(waves)
-    return np.asarray((np.abs(field) ** 2).sum(axis=1), dtype=np.float64)
+        return np.asarray(all_views[:, y, x].swapaxes(0, 1))
+    y, x = (colour.corners + offsets)[frames].T
+    v, u = shifts[frames].T[..., None, None]
+    above = (1 - u) * all_views[:, y, x] + u * all_views[:, y, x + 1]
+    below = (1 - u) * all_views[:, y + 1, x] + u * all_views[:, y + 1, x + 1]
+    return np.asarray(((1 - v) * above + v * below).swapaxes(0, 1))
 
 
 def noise_floor(blocks: Iterable[Block], sample: int = 64) -> float:

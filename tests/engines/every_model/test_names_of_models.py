@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.fft
+
+from ptypy.utils import Param
 
 SETUP = {"energy": 8.8, "distance": 2.0, "psize": 75e-6, "size": 32}
 BOUND = {"fourier_power_bound": 0.25}
@@ -35,3 +38,36 @@ def test_frames_with_probes_of_their_own(reconstruct, truth, name, frames_per_bl
     # Free probes can explain more than photons: noise is fitted, too.
     assert run.residual < 1.6 * truth.noise
     assert np.ptp(np.abs(probe.data), axis=0).max() > 0
+
+
+@pytest.mark.parametrize("engine", ["RAAR", "ML"])
+def test_probes_of_their_own_stay_finite_in_other_engines(reconstruct, truth, engine):
+    run = reconstruct(truth, 13, name="BlockOPRModel").run(engine, numiter=5)
+    assert run.is_finite
+    assert len(run.ptycho.probe.S["SsG00"].data) == 36
+
+
+KINDS = {
+    "own transforms": {"ffttype": (scipy.fft.fft2, scipy.fft.ifft2)},
+    "object modes": {
+        "coherence": Param(num_object_modes=2),
+        "sample": Param(diversity=Param(noise=(0.5, 4.0))),
+    },
+    "energies": {"coherence": Param(energies=[1.0, 0.97], object_dispersion="achromatic")},
+    "coarse detector": {"resample": 2},
+    "own probes": {"name": "BlockOPRModel"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", ["DM", "RAAR", "ML"])
+def test_how_frames_are_split_into_blocks_does_not_matter(reconstruct, truth, kind, engine):
+    whole, split = (
+        reconstruct(truth, number, **KINDS[kind]).run(engine, numiter=3) for number in (1000, 13)
+    )
+    assert len(split.blocks) == 3
+    assert split.residual == pytest.approx(whole.residual, rel=1e-5)
+    # Not where hardly any light was: there rounding decides.
+    for name, storage in whole.ptycho.probe.S.items():
+        other = split.ptycho.probe.S[name].data
+        np.testing.assert_allclose(other, storage.data, atol=1e-3 * np.abs(storage.data).max())

@@ -12,9 +12,10 @@ WAYS = [
     ("DM", {"numiter": 60, "fourier_power_bound": BOUND}, (1.6, 0.03)),
     ("RAAR", {"numiter": 100, "fourier_power_bound": BOUND}, (1.8, 0.06)),
     ("ML", {"numiter": 120}, (1.25, 0.03)),
+    ("EPIE", {"numiter": 120}, (1.25, 0.03)),
 ]
 """Engine, parameters, bounds of the residual [that of the truth] and the object's error."""
-WAYS_IDS = ["DM", "RAAR", "ML"]
+WAYS_IDS = ["DM", "RAAR", "ML", "EPIE"]
 
 
 def scans_of(physics, *, one_beam):
