@@ -13,9 +13,7 @@ from ptypy.engines._blocks import (
     Illumination,
     Rows,
     add_up,
-    group_by_object,
-    group_by_probe,
-    group_connected,
+    group_that_moves,
 )
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import PackedBlock, is_simple
@@ -167,24 +165,23 @@ class BlockEngine(PositionCorrectionEngine):
 
         A probe, the object and the exit waves moved together give the same far fields: nothing
         in the data holds them in place. That is exact for a probe times the phase of the
-        geometry; the physical probe gains the faint ramp that keeps the frames in place. Near
-        fields would move along, and hold everything in place by themselves.
+        geometry; the physical probe gains the faint ramp that keeps the frames in place.
+        Probes that meet the same object move together. In the near field the detector sees
+        where the beam is: there nothing moves.
         """
         if tolerance is None:
             return
-        for blocks in group_connected(self.blocks):
-            probes = [illumination for illumination, _ in group_by_probe(blocks)]
-            shift = find_shift_to_center(probes[0].waves, tolerance)
-            near = any(not c.geometry.is_farfield for b in blocks for c in b.block.colours)
-            if shift is None or near:
+        for illuminations, objects in group_that_moves(self.blocks):
+            shift = find_shift_to_center([known.waves for known in illuminations], tolerance)
+            if shift is None:
                 continue
-            for illumination in probes:
+            for illumination in illuminations:
                 move(illumination.waves, shift)
                 illumination.store()
-            for storage, _ in group_by_object(blocks):
+            for storage in objects:
                 move(storage.data, shift, fill=storage.fill_value)
-            for block in blocks:
-                block.move_waves(shift)
+            for block in self.blocks:
+                block.move_waves(shift, illuminations)
 
     def model_errors(self) -> Rows:
         """Compare model and measurement of every frame.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -29,7 +29,7 @@ __all__ = [
     "add_up",
     "group_by_object",
     "group_by_probe",
-    "group_connected",
+    "group_that_moves",
     "largest",
 ]
 
@@ -133,8 +133,8 @@ class FrameBlock(ABC):
             self.begin_waves(between, self.blind)
 
     @abstractmethod
-    def move_waves(self, shift: tuple[int, int]) -> None:
-        """Move exit waves by whole pixels (y, x); nothing if there are none."""
+    def move_waves(self, shift: tuple[int, int], probes: Sequence[Illumination]) -> None:
+        """Move exit waves behind some probes by whole pixels (y, x); nothing if there are none."""
 
     @abstractmethod
     def project(
@@ -228,18 +228,32 @@ def group_by_probe(blocks: Iterable[Member]) -> list[tuple[Illumination, list[Me
     return list(groups.values())
 
 
-def group_connected(blocks: Iterable[Member]) -> list[list[Member]]:
-    """Gather the blocks that share a probe or an object, also by way of others."""
-    groups: list[tuple[set[int], list[Member]]] = []
+def group_that_moves(
+    blocks: Iterable[FrameBlock],
+) -> list[tuple[list[Illumination], list[Storage]]]:
+    """Gather the probes and objects that can only be moved together, one meeting another.
+
+    Those that frames in the near field see are left out: they cannot be moved at all.
+    """
+    groups: list[tuple[list[Illumination], list[Storage], bool]] = []
     for block in blocks:
-        shared = {id(part) for pair in block.meetings for part in pair}
-        members = [block]
-        for known in [group for group in groups if group[0] & shared]:
-            groups.remove(known)
-            shared |= known[0]
-            members = known[1] + members
-        groups.append((shared, members))
-    return [members for _, members in groups]
+        far = block.block.geometry.is_farfield
+        for obj, probe in block.meetings:
+            met = [group for group in groups if probe in group[0] or _holds(group[1], obj)]
+            probes = [known for group in met for known in group[0]]
+            objects = [known for group in met for known in group[1]]
+            if probe not in probes:
+                probes.append(probe)
+            if not _holds(objects, obj):
+                objects.append(obj)
+            groups = [group for group in groups if group not in met]
+            groups.append((probes, objects, far and all(group[2] for group in met)))
+    return [(probes, objects) for probes, objects, can_move in groups if can_move]
+
+
+def _holds(storages: Iterable[Storage], wanted: Storage) -> bool:
+    """Say whether it is that very storage that is among others."""
+    return any(storage is wanted for storage in storages)
 
 
 def add_up(*arrays: npt.NDArray[np.generic]) -> None:

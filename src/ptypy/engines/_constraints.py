@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -126,13 +127,13 @@ def smooth(obj: Complex, sigma: float) -> Complex:
     return smoothed
 
 
-def find_shift_to_center(probe: Complex, tolerance: float) -> tuple[int, int] | None:
-    """Find how a probe must move so that its centre of mass is at ``shape // 2``.
+def find_shift_to_center(probes: Sequence[Complex], tolerance: float) -> tuple[int, int] | None:
+    """Find how probes must move together so that their centre of mass is at ``shape // 2``.
 
     Parameters
     ----------
-    probe : (M, H, W) complex
-        All modes count, each with its power.
+    probes : sequence of (M, H, W) complex
+        All modes of all probes count, each with its power.
     tolerance : float
         Distance from the centre that is left alone [px].
 
@@ -141,16 +142,20 @@ def find_shift_to_center(probe: Complex, tolerance: float) -> tuple[int, int] | 
     (int, int) or None
         Shift (y, x) [px]; None within the tolerance.
     """
-    power = (probe.real.astype(np.float64) ** 2 + probe.imag.astype(np.float64) ** 2).sum(axis=0)
-    total = power.sum()
+    total, moments = 0.0, np.zeros(2)
+    for probe in probes:
+        power = (probe.real.astype(np.float64) ** 2 + probe.imag.astype(np.float64) ** 2).sum(
+            axis=0
+        )
+        total += float(power.sum())
+        for axis, length in enumerate(power.shape):
+            moments[axis] += power.sum(axis=1 - axis) @ (np.arange(length) - length // 2)
     if not total:
         return None
-    height, width = power.shape
-    off_y = height // 2 - float(power.sum(axis=1) @ np.arange(height)) / total
-    off_x = width // 2 - float(power.sum(axis=0) @ np.arange(width)) / total
-    if np.hypot(off_y, off_x) <= tolerance:
+    off = moments / total
+    if np.hypot(*off) <= tolerance:
         return None
-    shift = round(off_y), round(off_x)
+    shift = -round(float(off[0])), -round(float(off[1]))
     return shift if any(shift) else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -169,9 +169,9 @@ class PackedBlock(FrameBlock):
         initial_waves(self.transform, waves, self.probe, self.obj, corners, shifts=shifts)
         return waves
 
-    def move_waves(self, shift: tuple[int, int]) -> None:
+    def move_waves(self, shift: tuple[int, int], probes: Sequence[Illumination]) -> None:
         """Move exit waves by whole pixels, some frames at a time."""
-        if self.waves is None:
+        if self.waves is None or self.illumination not in probes:
             return
         for start in range(0, self.num, BATCH):
             part = slice(start, start + BATCH)

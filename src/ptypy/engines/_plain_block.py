@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainBlock"]
 
+Wave = Callable[[Any], Any]
 Places = tuple[npt.NDArray[np.int64], Rows | None]
 
 
@@ -53,6 +55,10 @@ class PlainBlock(FrameBlock):
         self._ways = [
             make_way(colour.geometry, self._dtype, illumination.is_phased)
             for colour, illumination in zip(block.colours, illuminations, strict=True)
+        ]
+        self._returns = [
+            make_return(colour.geometry, adjoint)
+            for colour, (_, adjoint) in zip(block.colours, self._ways, strict=True)
         ]
         self.measured: Real = self._measure(block)
         """Amplitudes or counts, (N, h, w); untrusted pixels are negative."""
@@ -104,6 +110,13 @@ class PlainBlock(FrameBlock):
             sights.append(Sight(self.each_frames(probe.waves), obj.data, *where, *self._ways[k]))
         return sights
 
+    def projecting_sights(self, between: bool) -> list[Sight]:
+        """Give `sights` for kernels that project: no wave returns with more light than it had."""
+        return [
+            replace(sight, adjoint=back)
+            for sight, back in zip(self.sights(between), self._returns, strict=True)
+        ]
+
     def _places(self, k: int, coord: Rows | None, between: bool) -> Places:
         """Say where the frames of a colour lie, or would lie; see `PackedBlock.places`."""
         colour, (offsets, shifts) = self.block.colours[k], self._between[k]
@@ -145,11 +158,12 @@ class PlainBlock(FrameBlock):
             for old, new in zip(kept, self.waves, strict=True):
                 new[~which] = old[~which]
 
-    def move_waves(self, shift: tuple[int, int]) -> None:
-        """Move exit waves by whole pixels."""
-        for waves in self.waves:
-            for wave in waves:
-                move(wave, shift)
+    def move_waves(self, shift: tuple[int, int], probes: Sequence[Illumination]) -> None:
+        """Move exit waves behind some probes by whole pixels."""
+        for waves, (_, probe) in zip(self.waves, self._pairs, strict=False):
+            if probe in probes:
+                for wave in waves:
+                    move(wave, shift)
 
     def project(
         self,
@@ -162,7 +176,7 @@ class PlainBlock(FrameBlock):
         from ptypy.accelerate.plain import project
 
         errors = project(
-            self.sights(between),
+            self.projecting_sights(between),
             self.waves,
             self.measured,
             coefficients=coefficients,
@@ -337,6 +351,25 @@ def make_way(geometry: Geo, dtype: npt.DTypeLike, phased: bool) -> tuple[Any, An
     if phased:
         return plain_forward((height, width), dtype)
     return geometry.propagator.fw, geometry.propagator.bw
+
+
+def make_return(geometry: Geo, adjoint: Wave) -> Wave:
+    """Make the way back of what a wave lacks on the detector.
+
+    For unitary ways it is the adjoint. A way on which waves can gain power would bring back more
+    than was lacking, and exit waves that are reflected would grow without end; there it is the
+    adjoint over that gain, a step of steepest descent that is never too long.
+
+    Parameters
+    ----------
+    geometry : Geo
+    adjoint : callable
+        Of `make_way`.
+    """
+    gain = float(getattr(geometry.propagator, "gain", 1.0))
+    if gain < 1.0 + 1e-6:
+        return adjoint
+    return lambda field: adjoint(field) * np.float32(1.0 / gain)
 
 
 def _is_range(rows: npt.NDArray[np.int64]) -> bool:

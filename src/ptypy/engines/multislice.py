@@ -187,7 +187,7 @@ class ThreePIE(EPIE):
             return
         for pool in self.pools:
             illumination = pool.illuminations[0]
-            shift = find_shift_to_center(illumination.waves, tolerance)
+            shift = find_shift_to_center([illumination.waves], tolerance)
             if shift is not None:
                 move(illumination.waves, shift)
                 illumination.store()

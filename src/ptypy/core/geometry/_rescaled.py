@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,16 @@ class RescaledFarField:
         """The factor on the wave on the detector; counts do not see it, shape (H, W)."""
         return self._post.astype(np.complex64)
 
+    @cached_property
+    def gain(self) -> float:
+        """Largest factor by which a wave's power can grow on the way, at least 1.
+
+        Where the detector's steps are too coarse for a field as wide as the frame, light at one
+        edge of the frame looks like light at the other, and its intensity there is counted twice.
+        """
+        norms = [np.linalg.norm(matrix, 2) for matrix in (self._rows, self._columns)]
+        return max(1.0, float(np.prod(norms)) ** 2)
+
     def fw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate (..., H, W) waves to the detector, in the precision of the input."""
         wave = as_complex(field)
@@ -114,6 +125,11 @@ class Dimmed:
     def post_phase(self) -> npt.NDArray[np.complex64]:
         """That of the other propagator, shape (H, W)."""
         return self._way.post_phase
+
+    @property
+    def gain(self) -> float:
+        """As that of the other propagator, 1 where it has none."""
+        return max(1.0, float(getattr(self._way, "gain", 1.0)) * float(self._factor) ** 2)
 
     def fw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate (..., H, W) waves to the detector."""
