@@ -54,7 +54,7 @@ def test_an_object_that_is_the_same_for_both_is_found(physics, reconstruct, rela
 def test_exit_waves_of_bluer_light_do_not_grow_without_end(physics, reconstruct):
     truth = two_energies(physics, 1.03, one_object=True)
     run = reconstruct(truth, **scan(1.03, "achromatic")).place(obj=True)
-    run.run("DM", numiter=80, probe_update_start=99, **BOUND)
+    run.run("DM", numiter=40, probe_update_start=99, **BOUND)
     assert run.residual < 1.2 * truth.noise
 
 
