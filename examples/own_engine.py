@@ -62,7 +62,7 @@ class PodProjections(BaseEngine):
 
     def update_object(self):
         """Take the object that fits all exit waves best."""
-        self.ob.fill(0.0)
+        self.ob *= 1e-9
         self.ob_weight.fill(1e-9)
         for pod in self.pods.values():
             pod.object += pod.probe.conj() * pod.exit
@@ -125,8 +125,8 @@ class BlockProjections(BaseEngine):
 
     def project(self, obj, probe):
         """Project every frame, and take the object that fits all exit waves best."""
-        total = np.zeros_like(obj)
-        weight = np.zeros(obj.shape, np.float32)
+        total = 1e-9 * obj
+        weight = np.full(obj.shape, 1e-9, np.float32)
         errors = [
             accelerate.project(
                 transform,
@@ -143,7 +143,7 @@ class BlockProjections(BaseEngine):
         ]
         u.parallel.allreduce(total)
         u.parallel.allreduce(weight)
-        obj[...] = total / (weight + 1e-9)
+        obj[...] = total / weight
         return np.concatenate(errors)
 
     def update_probe(self, obj, probe):

@@ -3,6 +3,8 @@
 import ast
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "tutorials" / "writing-an-engine.md"
 SCRIPT = ROOT / "examples" / "own_engine.py"
+CONTRACT = ROOT / "examples" / "test_own_engine.py"
 
 
 def prompted():
@@ -37,6 +40,18 @@ def test_their_parameters_are_those_that_the_page_declares():
     declared = re.compile(r"Defaults:\n(.*?)\"\"\"", re.DOTALL)
     of_page, of_script = (declared.findall(text) for text in (prompted(), SCRIPT.read_text()))
     assert [text.split() for text in of_page] == [text.split() for text in of_script]
+
+
+@pytest.mark.slow
+def test_its_engine_does_what_every_engine_owes(tmp_path):
+    for path in (SCRIPT, CONTRACT):
+        shutil.copy(path, tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", CONTRACT.name]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=250, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d\d passed", done.stdout)
 
 
 def test_all_that_the_page_links_to_is_there():

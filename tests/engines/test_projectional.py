@@ -177,3 +177,16 @@ def test_without_log_likelihood_there_is_no_residual_and_the_same_image(known):
     assert np.isnan(lean.history[-1].residual)
     np.testing.assert_array_equal(np.isnan(lean.history[-1].error), [False, True, False])
     np.testing.assert_array_equal(full.obj.data, lean.obj.data)
+
+
+def test_the_difference_map_comes_to_rest_where_the_model_cannot_explain_the_frames(known):
+    """Light of three modes, of which the model has one."""
+    residuals = []
+    for decay in (None, 10.0):
+        run = known(modes=3, probe=False)
+        run.probe.data[1:] = 0
+        run.run("DM", numiter=200, step_decay=decay, **EXACT)
+        residuals.append([entry.residual for entry in run.history])
+    searching, resting = residuals
+    assert searching[-1] > 1.1 * min(searching)
+    assert resting[-1] < 1.001 * min(resting) < min(searching)
