@@ -207,7 +207,7 @@ def test_a_probe_comes_from_an_earlier_reconstruction(setup, tmp_path):
     ("pars", "says"),
     [
         ("sun", r"'sun'  is unknown"),
-        ("stxm", "not supported yet"),
+        ("stxm", "not supported"),
         ({"aperture": {"offset": 1.0}}, "dark"),
         ({"propagation": {"spot_size": 1e-7}}, "needs a lens"),
         ({"propagation": {"focussed": -0.1}}, "focal length > 0"),
