@@ -32,7 +32,8 @@ def test_three_incoherent_modes_explain_what_one_cannot(known):
     one = known(modes=3, probe=False)
     one.probe.data[1:] = 0
     one.run("DM", numiter=100, **EXACT)
-    assert three.residual() < 0.01 < 3 * three.residual() < one.residual()
+    assert three.residual() < 0.005
+    assert one.residual() > 3 * three.residual()
 
 
 @pytest.mark.parametrize("name", ["DM", "RAAR"])

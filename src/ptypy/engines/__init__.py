@@ -2,7 +2,7 @@
 
 One file a family of algorithms: `projectional` (DM, RAAR), `stochastic` (EPIE, SDR), `wasp`
 (WASP), `multislice` (ThreePIE), `ML`, `opr` (DMOPR, MLOPR). The mathematics of each is in
-``docs/explanations/engines.md``.
+``docs/explanations/engines.md`` and ``engines-sequential.md``.
 """
 
 from ptypy.engines._gather import bring_together

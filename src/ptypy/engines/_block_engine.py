@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class BlockEngine(PositionCorrectionEngine):
-    """An engine that sweeps over packed blocks of frames with compiled kernels.
+    """An engine that sweeps over blocks of frames, with compiled kernels wherever they reach.
 
     Defaults:
 
@@ -125,6 +125,7 @@ class BlockEngine(PositionCorrectionEngine):
             rows = block.probe_rows
             modes = None if rows is None else rows.shape[1]
             self._illuminations[key] = Illumination(probe, phase, modes)
+            self._illuminations[key].fills_frame = not block.geometry.is_farfield
         known = self._illuminations[key]
         same = known.is_phased == (phase is not None)
         if not same or (phase is not None and not np.allclose(known.pre_phase, phase)):
@@ -145,18 +146,15 @@ class BlockEngine(PositionCorrectionEngine):
 
     def confine_probe(self, illumination: Illumination) -> None:
         """Impose the supports that the parameters ask for."""
-        illumination.confine(illumination.waves, *self.probe_areas)
+        illumination.confine(illumination.waves, *self.areas_of(illumination))
 
-    @property
-    def probe_areas(self) -> tuple[float | None, float | None]:
-        """Shares of the frame that the probe may light, in the sample and in its far field.
+    def areas_of(self, illumination: Illumination) -> tuple[float | None, float | None]:
+        """Say what shares of the frame a probe may light, in the sample and in its far field.
 
         A near field lights the whole frame: there the first acts only if it was asked for.
         """
         area = self.p.probe_support
-        if not self._support_was_asked and not all(
-            block.block.geometry.is_farfield for block in self.blocks
-        ):
+        if illumination.fills_frame and not self._support_was_asked:
             area = None
         return area, self.p.probe_fourier_support
 

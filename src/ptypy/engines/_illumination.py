@@ -42,6 +42,8 @@ class Illumination:
         self.modes = modes
         dtype = storage.data.dtype
         self.is_phased = pre_phase is not None
+        self.fills_frame = False
+        """The light of a near field: as wide as the detector, without a dark rim."""
         self.pre_phase: Complex = np.asarray(1 if pre_phase is None else pre_phase, dtype)
         self.waves: Complex = np.empty_like(storage.data)
         """Layers of the storage times the phase, shape (M, H, W)."""

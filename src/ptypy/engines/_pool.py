@@ -229,7 +229,7 @@ class PlainPool(Pool):
 
     def look(self, between: bool) -> list[list[Sight]]:
         """Give what each colour of each block sees."""
-        return [block.sights(between) for block in self.blocks]
+        return [block.projecting_sights(between) for block in self.blocks]
 
     def visit(
         self,

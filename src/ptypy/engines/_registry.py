@@ -98,7 +98,7 @@ def find_engine(name: str) -> type[BaseEngine]:
     Parameters
     ----------
     name : str
-        ``DM``, ``RAAR``, ``EPIE``, ``ML`` or what was registered. The names that PtyPy 0.9
+        Such as ``DM`` or ``ML``, or what was registered. The names that PtyPy 0.9
         had for one backend (``DM_serial``, ``ML_cupy``) mean the same algorithm.
 
     Returns

@@ -139,7 +139,8 @@ class SequentialEngine(BlockEngine):
         A sweep brings the object into its own form and back: stretches are long enough that
         this costs little. The probe of a single frame is met once an iteration.
         """
-        confined = any(area is not None for area in self.probe_areas)
+        areas = [self.areas_of(illumination) for illumination in pool.illuminations]
+        confined = any(area is not None for pair in areas for area in pair)
         shared = any(illumination.modes is None for illumination in pool.illuminations)
         if not (self.probe_moves and confined and shared):
             return [rows]

@@ -187,7 +187,7 @@ class MLOPR(RelaxationEngine, ML):
         for spaces, illumination, layers in self._each_space(gradient):
             if any(space.lacking for space in spaces):
                 within = layers.copy()
-                illumination.confine(within, *self.probe_areas)
+                illumination.confine(within, *self.areas_of(illumination))
                 for space, changes in zip(spaces, self.matrices(illumination, within), strict=True):
                     space.complete(changes)
         self.flatten(gradient)

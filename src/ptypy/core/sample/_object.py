@@ -48,7 +48,7 @@ def object_from(
     Raises
     ------
     ParameterError
-        If parameters do not fit, or ask for what is not there yet.
+        If parameters do not fit, or ask for what is not supported.
     FormatError
         If a reconstruction to start from cannot be read.
     """

@@ -263,10 +263,10 @@ class ML(MLParameters):
             for array in out.probes:
                 array.fill(0)
             return
-        area, fourier_area = self.probe_areas
         for illumination, array, factor in zip(
             self._probes, out.probes, self._probe_factors, strict=True
         ):
+            area, fourier_area = self.areas_of(illumination)
             illumination.confine(array, area, fourier_area)
             np.multiply(array, factor, out=array)
             if fourier_area is not None and np.ndim(factor):
