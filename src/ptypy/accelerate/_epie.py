@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ptypy.accelerate._arrays import (
     Planes,
+    Strips,
     add_vectors,
     check_array,
     check_measured,
@@ -64,6 +65,8 @@ def epie_sweep(
     probe_flat: float | None = None,
     probe_blend: float = 0.0,
     sums: VisitSums | None = None,
+    support: npt.NDArray[np.bool_] | None = None,
+    support_every: int | None = None,
 ) -> npt.NDArray[np.float64]:
     """Visit frames one after the other and move object and probe at each, in place.
 
@@ -112,6 +115,10 @@ def epie_sweep(
     sums : VisitSums, optional
         Added to, in place. Between pixels an object that explains the waves would be blurred by
         its shares: there sum_m |P_m|^2 goes to four pixels with the object that each has.
+    support : (H, W) bool, optional
+        Outside of it the probe is set to zero, if ``update_probe``, at the end and, with
+        ``support_every``, after about so many visits.
+    support_every : int, optional
 
     Returns
     -------
@@ -153,9 +160,13 @@ def epie_sweep(
     }
     totals = None if sums is None else _Totals(scene, sums)
     is_global = object_norm_is_global and update_probe and probe_flat is None
-    light = (probe.real**2 + probe.imag**2).sum(axis=0) * transform.scale**2
-    power = float(light.max()), float(light.sum(dtype=np.float64))
-    errors = _visit(scene, power, amplitude, order, rule, waves, totals, is_global)
+    errors = np.full((scene.frames, 3), np.nan)
+    inside = None if support is None or not update_probe else _Support(transform, support)
+    for stretch in _stretches(order, support_every if inside is not None else None):
+        visited = _visit(scene, amplitude, stretch, rule, waves, totals, is_global)
+        errors[stretch] = visited[stretch]
+        if inside is not None:
+            inside.confine(scene.strips)
     scene.planes.write_to(obj)
     if update_probe:
         scene.strips.write_to(probe, 1.0 / transform.scale)
@@ -164,9 +175,42 @@ def epie_sweep(
     return errors
 
 
+def _stretches(order: npt.NDArray[np.int64], length: int | None) -> list[npt.NDArray[np.int64]]:
+    """Cut the order into stretches of about a length; None leaves it whole."""
+    parts = 1 if length is None else max(1, len(order) // max(1, length))
+    return [np.ascontiguousarray(part) for part in np.array_split(order, parts)]
+
+
+class _Support:
+    """Where a probe may be lit, in the kernels' layout.
+
+    Parameters
+    ----------
+    transform : Transform
+    inside : (H, W) bool
+    """
+
+    def __init__(self, transform: Transform, inside: npt.NDArray[np.bool_]) -> None:
+        check_array("support", inside, transform.shape, np.bool_)
+        strips = Strips(transform, inside[None].astype(np.complex64), 1.0)
+        self._shape = (-1, transform.strips, transform.shape[0], 2, LANES)
+        self._inside = strips.memory.reshape(self._shape)[0, :, :, :1].copy()
+
+    def confine(self, probe: Strips) -> None:
+        """Set a probe to zero outside."""
+        waves = probe.memory.reshape(self._shape)
+        waves *= self._inside
+
+
+def _light_of(scene: Scene) -> tuple[float, float]:
+    """Give the largest |P|^2 and their sum over pixels, of the probe as it is packed."""
+    shape = (-1, scene.transform.strips, scene.transform.shape[0], 2, LANES)
+    light = (scene.strips.memory.reshape(shape) ** 2).sum(axis=(0, 3))
+    return float(light.max()), float(light.sum(dtype=np.float64))
+
+
 def _visit(
     scene: Scene,
-    power: tuple[float, float],
     amplitude: npt.NDArray[np.float32],
     order: npt.NDArray[np.int64],
     rule: dict[str, float],
@@ -174,10 +218,7 @@ def _visit(
     totals: _Totals | None,
     object_norm_is_global: bool,
 ) -> npt.NDArray[np.float64]:
-    """Visit frames of a scene, everything in the kernels' layouts; give their errors.
-
-    ``power`` is the largest |P|^2 and their sum, of the probe as it is packed.
-    """
+    """Visit frames of a scene, everything in the kernels' layouts; give their errors."""
     transform, rows = scene.transform, scene.planes.shape[0]
     errors = np.full((scene.frames, 3), np.nan)
     valid = np.zeros(LANES, np.float32)
@@ -199,7 +240,7 @@ def _visit(
             0 if waves is None else waves.ctypes.data,
             *((0, 0) if totals is None else totals.addresses),
             0 if peaks is None else peaks.ctypes.data,
-            *power,
+            *_light_of(scene),
             scratch[0].ctypes.data,
             scratch[0][frame:].ctypes.data,
             scratch[0][size:].ctypes.data,

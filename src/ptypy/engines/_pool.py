@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._blocks import FrameBlock, Illumination, Rows, Sums
+from ptypy.engines._constraints import circle
 from ptypy.engines._gather import places_of, total_frames
 from ptypy.engines._packed_block import Complex, PackedBlock, Real
 from ptypy.engines._plain_block import PlainBlock
@@ -18,7 +19,10 @@ from ptypy.errors import DataError
 if TYPE_CHECKING:
     from ptypy.accelerate.plain import Sight
 
-__all__ = ["PackedPool", "Places", "PlainPool", "Pool", "Scene", "pool_of"]
+STRETCH = 16
+"""Frames that are visited, at least, between two times that the probe is confined."""
+
+__all__ = ["STRETCH", "PackedPool", "Places", "PlainPool", "Pool", "Scene", "pool_of"]
 
 Places = tuple[npt.NDArray[np.int64], Rows | None]
 """Corners and parts of a pixel of frames; see `PackedBlock.places`."""
@@ -185,9 +189,14 @@ class PackedPool(Pool):
         seen: Scene,
         *,
         totals: Mapping[int, Sums] | None = None,
+        area: float | None = None,
         **options: Any,
     ) -> Rows:
-        """Visit frames one after the other in one sweep."""
+        """Visit frames one after the other in one sweep.
+
+        With ``area`` the probe is kept to a circle of that share of the frame, all the while: cut
+        only at the end, it has let the object rely on light that is then taken away.
+        """
         from ptypy.accelerate import VisitSums, epie_sweep
 
         first, sums = self.blocks[0], None
@@ -205,6 +214,8 @@ class PackedPool(Pool):
             shifts=seen.places[1],
             waves=self.waves,
             sums=sums,
+            support=None if area is None else circle(first.transform.shape, float(area)),
+            support_every=STRETCH,
             **options,
         )
         return errors

@@ -9,13 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
-from ptypy.engines._pool import Pool, Scene, pool_of
+from ptypy.engines._pool import STRETCH, PackedPool, Pool, Scene, pool_of
 from ptypy.engines.base import Errors
 
 __all__ = ["SequentialEngine"]
-
-STRETCH = 16
-"""Frames that are visited, at least, between two times that the probe is confined."""
 
 
 class SequentialEngine(BlockEngine):
@@ -120,11 +117,13 @@ class SequentialEngine(BlockEngine):
             Of all frames of the pool; NaN for those that were not visited.
         """
         seen = pool.look(self.looks_between) if scene is None else scene
+        options = {"update_probe": self.probe_moves, **self.rule(), **options}
+        area, fourier_area = self.areas_of(pool.illuminations[0])
+        if isinstance(pool, PackedPool) and fourier_area is None:
+            return pool.visit(rows, seen, area=area, **options)
         errors = np.full((pool.num, 3), np.nan)
         for stretch in self._stretches(pool, rows, scene):
-            visited = pool.visit(
-                stretch, seen, update_probe=self.probe_moves, **self.rule(), **options
-            )
+            visited = pool.visit(stretch, seen, **options)
             errors[stretch] = visited[stretch]
             if self.probe_moves:
                 for illumination in pool.illuminations:
@@ -137,7 +136,8 @@ class SequentialEngine(BlockEngine):
         """Cut the frames to visit at the places where the probes are confined.
 
         A sweep brings the object into its own form and back: stretches are long enough that
-        this costs little. The probe of a single frame is met once an iteration.
+        this costs little. The probe of a single frame is met once an iteration. (Where the
+        sweep confines the probe by itself nothing is cut.)
         """
         areas = [self.areas_of(illumination) for illumination in pool.illuminations]
         confined = any(area is not None for pair in areas for area in pair)
