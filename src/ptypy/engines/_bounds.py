@@ -15,10 +15,6 @@ from ptypy.errors import Fault
 __all__ = ["BoundedEngine"]
 
 
-PHOTON_NOISE = 0.25
-"""Variance of the square root of a number of photons, whatever their mean [photons]."""
-
-
 class BoundedEngine(BlockEngine):
     """An engine that leaves noise alone and keeps its object within limits.
 
@@ -37,8 +33,9 @@ class BoundedEngine(BlockEngine):
     type = float
     lowlim = 0.0
     help = Relative error of a frame that is taken for noise and left alone
-    doc = Sets the bound to (factor/2)^2 times the mean counts a pixel of the brightest frame, but
-      not above 1/4, what photon noise alone leaves. 0 imposes the measured modulus exactly.
+    doc = Sets the bound to (factor/2)^2 times the mean counts a pixel of the brightest frame.
+      0 imposes the measured modulus exactly. Photon noise alone leaves 1/4: with more than some
+      hundred counts a pixel, smaller factors come closer to frames that hold no other errors.
     userlevel = 2
 
     [obj_smooth_std]
@@ -77,7 +74,6 @@ class BoundedEngine(BlockEngine):
         brightest = largest(max(block.block.max_power for block in blocks))
         pixels = float(np.prod(blocks[0].block.counts.shape[1:]))
         bound = 0.25 * float(self.p.fourier_relax_factor) ** 2 * brightest / pixels
-        bound = min(bound, PHOTON_NOISE)
         # The last digits of a sum of photons depend on how the frames are split.
         return float(f"{bound:.4g}")
 
