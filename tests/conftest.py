@@ -66,11 +66,20 @@ def mpirun(tmp_path):
     return run
 
 
-@pytest.fixture(autouse=True)
-def _same_verbosity():
-    """Leave the log as it was: a run under test sets its own level."""
+@pytest.fixture(scope="session", autouse=True)
+def _first_verbosity():
+    """The log before the first run; those of shared fixtures begin before a test does."""
+    import ptypy.utils.verbose  # noqa: F401  (sets up the log)
+
     logger = logging.getLogger("ptypy")
-    level, handlers = logger.level, list(logger.handlers)
+    return logger.level, list(logger.handlers)
+
+
+@pytest.fixture(autouse=True)
+def _same_verbosity(_first_verbosity):
+    """Leave the log as it was: a run under test sets its own level."""
     yield
+    logger = logging.getLogger("ptypy")
+    level, handlers = _first_verbosity
     logger.setLevel(level)
     logger.handlers[:] = handlers

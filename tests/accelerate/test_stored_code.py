@@ -66,7 +66,7 @@ def test_the_second_process_compiles_nothing_and_both_say_so(tmp_path):
     used = {"model_range", "pack_frames", "_gather"}
     assert used <= set(first["missing"])
     assert not used & {*first["missing_now"], *second["missing"], *second["missing_now"]}
-    assert "epie_frames" in second["missing"]
+    assert "visit_frames" in second["missing"]
 
 
 def test_processes_that_start_together_do_not_mix_up_their_code(tmp_path):
