@@ -29,6 +29,7 @@ __all__ = [
     "add_up",
     "group_by_object",
     "group_by_probe",
+    "group_that_meets",
     "group_that_moves",
     "largest",
 ]
@@ -228,6 +229,16 @@ def group_by_probe(blocks: Iterable[Member]) -> list[tuple[Illumination, list[Me
     return list(groups.values())
 
 
+def group_that_meets(
+    blocks: Iterable[FrameBlock],
+) -> list[tuple[list[Illumination], list[Storage]]]:
+    """Gather the probes and objects that frames tie together.
+
+    One meets another, or the same block sees both.
+    """
+    return [(probes, objects) for probes, objects, _ in _groups(blocks, by_block=True)]
+
+
 def group_that_moves(
     blocks: Iterable[FrameBlock],
 ) -> list[tuple[list[Illumination], list[Storage]]]:
@@ -235,20 +246,34 @@ def group_that_moves(
 
     Those that frames in the near field see are left out: they cannot be moved at all.
     """
+    groups = _groups(blocks, by_block=False)
+    return [(probes, objects) for probes, objects, can_move in groups if can_move]
+
+
+def _groups(
+    blocks: Iterable[FrameBlock], *, by_block: bool
+) -> list[tuple[list[Illumination], list[Storage], bool]]:
+    """Gather probes and objects that meet, or that a block holds; and whether they can move."""
     groups: list[tuple[list[Illumination], list[Storage], bool]] = []
     for block in blocks:
         far = block.block.geometry.is_farfield
-        for obj, probe in block.meetings:
-            met = [group for group in groups if probe in group[0] or _holds(group[1], obj)]
-            probes = [known for group in met for known in group[0]]
-            objects = [known for group in met for known in group[1]]
-            if probe not in probes:
-                probes.append(probe)
-            if not _holds(objects, obj):
-                objects.append(obj)
-            groups = [group for group in groups if group not in met]
-            groups.append((probes, objects, far and all(group[2] for group in met)))
-    return [(probes, objects) for probes, objects, can_move in groups if can_move]
+        ties = [([probe], [obj]) for obj, probe in block.meetings]
+        if by_block:
+            ties = [(list(block.illuminations), list(block.objects))]
+        for probes, objects in ties:
+            met, rest = [], []
+            for group in groups:
+                is_met = any(p in group[0] for p in probes) or any(
+                    _holds(group[1], obj) for obj in objects
+                )
+                (met if is_met else rest).append(group)
+            merged = (
+                {id(p): p for g in met for p in g[0]} | {id(p): p for p in probes},
+                {id(o): o for g in met for o in g[1]} | {id(o): o for o in objects},
+            )
+            can_move = far and all(group[2] for group in met)
+            groups = [*rest, (list(merged[0].values()), list(merged[1].values()), can_move)]
+    return groups
 
 
 def _holds(storages: Iterable[Storage], wanted: Storage) -> bool:
