@@ -256,6 +256,14 @@ def test_a_probe_moved_back_to_the_middle_leaves_the_frames_as_they_were():
     assert engine.model_errors()[:, 0].sum() < 1.2 * before
 
 
+def test_a_probe_that_rests_does_not_drift():
+    run = make()
+    (probe,) = run.probe.storages.values()
+    before = probe.data.copy()
+    reconstruct(run=run, numiter=2, probe_update_start=9)
+    np.testing.assert_array_equal(probe.data, before)
+
+
 @pytest.mark.parametrize(
     ("pars", "says"),
     [
