@@ -261,18 +261,22 @@ def _groups(
         if by_block:
             ties = [(list(block.illuminations), list(block.objects))]
         for probes, objects in ties:
-            met, rest = [], []
-            for group in groups:
-                is_met = any(p in group[0] for p in probes) or any(
-                    _holds(group[1], obj) for obj in objects
+            met = [
+                group
+                for group in groups
+                if any(probe in group[0] for probe in probes)
+                or any(_holds(group[1], obj) for obj in objects)
+            ]
+            all_probes = [probe for group in met for probe in group[0]] + probes
+            all_objects = [obj for group in met for obj in group[1]] + objects
+            groups = [group for group in groups if group not in met]
+            groups.append(
+                (
+                    list({id(probe): probe for probe in all_probes}.values()),
+                    list({id(obj): obj for obj in all_objects}.values()),
+                    far and all(group[2] for group in met),
                 )
-                (met if is_met else rest).append(group)
-            merged = (
-                {id(p): p for g in met for p in g[0]} | {id(p): p for p in probes},
-                {id(o): o for g in met for o in g[1]} | {id(o): o for o in objects},
             )
-            can_move = far and all(group[2] for group in met)
-            groups = [*rest, (list(merged[0].values()), list(merged[1].values()), can_move)]
     return groups
 
 

@@ -30,8 +30,9 @@ class Illumination:
     storage : Storage
         Its layers are modes, or as many modes for each of several sets of frames.
     pre_phase : (H, W) complex, optional
-        Phase of the geometry; made of modulus 1 to the precision of the storage. None leaves the waves as they are in the storage, for
-        ways to the detector that are more than one transform.
+        Phase of the geometry; made of modulus 1 to the precision of the storage. None leaves the
+        waves as they are in the storage, for ways to the detector that are more than one
+        transform.
     modes : int, optional
         Modes that a frame meets, where sets of frames have modes of their own; otherwise all.
     """
