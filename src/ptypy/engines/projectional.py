@@ -111,7 +111,7 @@ class ProjectionEngine(BoundedEngine):
                 [
                     sum(block.block.tot_power for block in blocks),
                     sum(
-                        block.num * float(block.block.counts[0].size)
+                        block.num * float(block.block.counts[0].size) * block.block.resample**2
                         for block in blocks
                         if block.num
                     ),
