@@ -347,6 +347,36 @@ def test_conjugate_gradients_go_on_where_somebody_rescales_the_object():
     assert descent.cost < 1e-4 * start
 
 
+def test_a_point_that_somebody_moves_at_the_bottom_goes_back_there():
+    """The gradient there is none; at the new point it must be found anew."""
+    bowl = Bowl(np.random.default_rng(4))
+    descent = ConjugateGradients(bowl)
+    for _ in range(40):
+        descent.step()
+    bowl.x.objects[0][...] += 1.0
+    moved = bowl.evaluate(bowl.x.like())
+    for _ in range(30):
+        descent.step()
+    assert descent.cost == pytest.approx(bowl.evaluate(bowl.x.like()))
+    assert descent.cost < 1e-6 * moved
+
+
+def test_an_object_that_is_set_back_between_iterations_is_found_again(known):
+    run = known(noise=True)
+    start = run.obj.data.copy()
+
+    def set_back(ptycho):
+        if len(run.history) == 30:
+            run.obj.data[...] = start
+
+    run.ptycho.on_iteration(set_back)
+    run.run("ML", numiter=60, probe_update_start=1000)
+    residuals = [entry.residual for entry in run.history]
+    assert residuals[30] == pytest.approx(residuals[0], rel=0.05)
+    assert residuals[59] == pytest.approx(residuals[29], rel=0.01)
+    assert residuals[59] == pytest.approx(run.residual(), rel=1e-3)
+
+
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_the_bottom_of_a_polynomial_is_found_in_any_unit(unit):
     # (t - 1)^2 (t - 3)^2 - t has two bottoms beyond 0, the deeper one near 3.

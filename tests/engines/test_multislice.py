@@ -257,6 +257,28 @@ def test_a_probe_moved_back_to_the_middle_leaves_the_frames_as_they_were():
 
 
 @pytest.mark.parametrize(
+    ("scan", "run"),
+    [({}, {"data_type": "double"}), ({"ffttype": (np.fft.fft2, np.fft.ifft2)}, {})],
+    ids=["double precision", "own transforms"],
+)
+def test_who_asks_for_more_than_the_slices_can_is_told_what_they_can(scan, run):
+    data = Param(name="ThickScan")
+    p = Param(scans=Param(s=Param(name="BlockFull", data=data, **scan)), **run)
+    p.io = Param(rfile=None, autosave=Param(active=False), autoplot=Param(active=False))
+    says = "in single precision, with the built-in transforms"
+    with pytest.raises(ParameterError, match=says):
+        reconstruct(run=Ptycho(p, level=2), numiter=1)
+
+
+def test_a_probe_that_rests_does_not_drift():
+    run = make()
+    (probe,) = run.probe.storages.values()
+    before = probe.data.copy()
+    reconstruct(run=run, numiter=2, probe_update_start=9)
+    np.testing.assert_array_equal(probe.data, before)
+
+
+@pytest.mark.parametrize(
     ("pars", "says"),
     [
         ({"slice_thickness": [1e-6, 1e-6]}, r"slice_thickness.*2 entries.*list of 1"),

@@ -153,6 +153,18 @@ def test_a_probe_that_drifted_comes_back_and_takes_everything_along(known):
     assert run.object_error() < 1e-3
 
 
+def test_an_object_that_is_updated_after_the_probe_is_updated_all_the_same(known):
+    """The probe settles in its first turn here; the object must have its own in each."""
+    first, last = (
+        known(probe=False).run("DM", numiter=60, update_object_first=choice, **EXACT)
+        for choice in (True, False)
+    )
+    before = last.obj.data.copy()
+    last.run("DM", "engine01", numiter=1, probe_update_start=0, update_object_first=False)
+    assert not np.array_equal(last.obj.data, before)
+    assert last.history[59].residual < 1.5 * first.history[59].residual
+
+
 def test_smoothing_tames_pixels_that_no_frame_determines(known):
     def roughness_of_rim(**options):
         run = known(noise=True).run("DM", numiter=20, object_inertia=0.1, **options)

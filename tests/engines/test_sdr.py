@@ -58,9 +58,16 @@ def test_noise_does_not_make_it_drift(known):
     assert residuals[-20:].max() < 1.01 * residuals.min()
 
 
-def test_steps_beyond_the_frame_are_refused(known):
+@pytest.mark.parametrize("betas", [{"beta_object": 1.1}, {"beta_probe": 1.1, "beta_object": 0.5}])
+def test_steps_beyond_the_frame_come_closer_to_all_frames(known, betas):
+    """PtyPy 0.9 set no limit to the betas, and scripts go a little beyond 1."""
+    run = known(probe=False).run("SDR", numiter=20, **betas)
+    assert run.history[-1].residual < 0.5 * run.history[0].residual
+
+
+def test_a_step_below_zero_is_refused(known):
     with pytest.raises(ValueError, match="beta_object"):
-        known().run("SDR", numiter=1, beta_object=1.5)
+        known().run("SDR", numiter=1, beta_object=-0.5)
 
 
 def test_a_probe_that_is_centred_takes_the_waves_along(known):

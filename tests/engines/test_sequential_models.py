@@ -250,3 +250,17 @@ def test_several_processes_are_told_who_can_spread_such_a_model(mpirun, name):
     wanted = f"scan moon: on 2 processes {name} reconstructs one object mode of one energy"
     assert wanted in done.stderr
     assert "choose DM, RAAR, ML or WASP" in done.stderr
+
+
+def test_the_phase_of_a_run_in_double_precision_is_one_in_double_precision():
+    """That of the page on definitions, exp(i pi |x|^2 / (lambda z)), about the middle pixel."""
+    ptycho = start(precision="double")
+    run(ptycho, "DM", numiter=1)
+    engine = ptycho.engines["engine00"]
+    engine.initialize()
+    engine.prepare()
+    (illumination,) = engine.blocks[0].illuminations
+    geometry = ptycho.model.blocks[0].geometry
+    y, x = (np.indices((32, 32)) - 16) * np.asarray(geometry.resolution)[:, None, None]
+    expected = np.exp(1j * np.pi * (y**2 + x**2) / (geometry.lam * geometry.distance))
+    np.testing.assert_allclose(illumination.pre_phase, expected, atol=1e-12)

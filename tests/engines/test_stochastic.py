@@ -53,6 +53,14 @@ def test_alpha_is_the_step_of_the_object_and_beta_that_of_the_probe(known):
     assert not np.array_equal(run.obj.data, obj)
 
 
+def test_a_probe_that_rests_does_not_drift(known, name):
+    """It goes to the kernels and back every iteration, times a phase that is rounded."""
+    run = known(probe=False)
+    before = run.probe.data.copy()
+    run.run(name, numiter=5, probe_update_start=9)
+    np.testing.assert_array_equal(run.probe.data, before)
+
+
 def test_the_probe_rests_until_probe_update_start(known, name):
     run = known(probe=False)
     before = run.probe.data.copy()

@@ -120,7 +120,7 @@ class BlockEngine(PositionCorrectionEngine):
     ) -> Illumination:
         """Give a probe in the kernels' form; blocks that share it share it here."""
         key = id(probe)
-        phase = None if geometry is None else geometry.pre_phase
+        phase = None if geometry is None else geometry.exact_pre_phase
         if key not in self._illuminations:
             rows = block.probe_rows
             modes = None if rows is None else rows.shape[1]
@@ -130,7 +130,8 @@ class BlockEngine(PositionCorrectionEngine):
         same = known.is_phased == (phase is not None)
         if not same or (phase is not None and not np.allclose(known.pre_phase, phase)):
             raise ParameterError(
-                f"probe {probe.ID}: scans that share a probe must share their geometry"
+                f"probe {probe.ID}: scans that share a probe must share their geometry, their "
+                "`ffttype` and their energies, for the probe carries one phase for all of them"
             )
         return known
 

@@ -29,6 +29,7 @@ __all__ = [
     "add_up",
     "group_by_object",
     "group_by_probe",
+    "group_that_meets",
     "group_that_moves",
     "largest",
 ]
@@ -228,6 +229,16 @@ def group_by_probe(blocks: Iterable[Member]) -> list[tuple[Illumination, list[Me
     return list(groups.values())
 
 
+def group_that_meets(
+    blocks: Iterable[FrameBlock],
+) -> list[tuple[list[Illumination], list[Storage]]]:
+    """Gather the probes and objects that frames tie together.
+
+    One meets another, or the same block sees both.
+    """
+    return [(probes, objects) for probes, objects, _ in _groups(blocks, by_block=True)]
+
+
 def group_that_moves(
     blocks: Iterable[FrameBlock],
 ) -> list[tuple[list[Illumination], list[Storage]]]:
@@ -235,20 +246,38 @@ def group_that_moves(
 
     Those that frames in the near field see are left out: they cannot be moved at all.
     """
+    groups = _groups(blocks, by_block=False)
+    return [(probes, objects) for probes, objects, can_move in groups if can_move]
+
+
+def _groups(
+    blocks: Iterable[FrameBlock], *, by_block: bool
+) -> list[tuple[list[Illumination], list[Storage], bool]]:
+    """Gather probes and objects that meet, or that a block holds; and whether they can move."""
     groups: list[tuple[list[Illumination], list[Storage], bool]] = []
     for block in blocks:
         far = block.block.geometry.is_farfield
-        for obj, probe in block.meetings:
-            met = [group for group in groups if probe in group[0] or _holds(group[1], obj)]
-            probes = [known for group in met for known in group[0]]
-            objects = [known for group in met for known in group[1]]
-            if probe not in probes:
-                probes.append(probe)
-            if not _holds(objects, obj):
-                objects.append(obj)
+        ties = [([probe], [obj]) for obj, probe in block.meetings]
+        if by_block:
+            ties = [(list(block.illuminations), list(block.objects))]
+        for probes, objects in ties:
+            met = [
+                group
+                for group in groups
+                if any(probe in group[0] for probe in probes)
+                or any(_holds(group[1], obj) for obj in objects)
+            ]
+            all_probes = [probe for group in met for probe in group[0]] + probes
+            all_objects = [obj for group in met for obj in group[1]] + objects
             groups = [group for group in groups if group not in met]
-            groups.append((probes, objects, far and all(group[2] for group in met)))
-    return [(probes, objects) for probes, objects, can_move in groups if can_move]
+            groups.append(
+                (
+                    list({id(probe): probe for probe in all_probes}.values()),
+                    list({id(obj): obj for obj in all_objects}.values()),
+                    far and all(group[2] for group in met),
+                )
+            )
+    return groups
 
 
 def _holds(storages: Iterable[Storage], wanted: Storage) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ptypy.engines._constraints import confine
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
 
-__all__ = ["Illumination"]
+__all__ = ["Illumination", "digest"]
 
 Complex = npt.NDArray[np.complexfloating[Any, Any]]
 
@@ -29,8 +30,9 @@ class Illumination:
     storage : Storage
         Its layers are modes, or as many modes for each of several sets of frames.
     pre_phase : (H, W) complex, optional
-        Phase of the geometry, of modulus 1. None leaves the waves as they are in the storage, for
-        ways to the detector that are more than one transform.
+        Phase of the geometry; made of modulus 1 to the precision of the storage. None leaves the
+        waves as they are in the storage, for ways to the detector that are more than one
+        transform.
     modes : int, optional
         Modes that a frame meets, where sets of frames have modes of their own; otherwise all.
     """
@@ -40,11 +42,11 @@ class Illumination:
     ) -> None:
         self.storage = storage
         self.modes = modes
-        dtype = storage.data.dtype
         self.is_phased = pre_phase is not None
         self.fills_frame = False
         """The light of a near field: as wide as the detector, without a dark rim."""
-        self.pre_phase: Complex = np.asarray(1 if pre_phase is None else pre_phase, dtype)
+        phase = np.asarray(1 if pre_phase is None else pre_phase, np.complex128)
+        self.pre_phase: Complex = np.asarray(phase / np.abs(phase), storage.data.dtype)
         self.waves: Complex = np.empty_like(storage.data)
         """Layers of the storage times the phase, shape (M, H, W)."""
         self.load()
@@ -59,6 +61,7 @@ class Illumination:
         if self.waves.shape != self.storage.data.shape:
             self.waves = np.empty_like(self.storage.data)
         np.multiply(self.storage.data, self.pre_phase, out=self.waves)
+        self._known = digest(self.waves)
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Give values (H, W), or (sets, H, W), in a form that meets `waves` layer by layer."""
@@ -70,8 +73,14 @@ class Illumination:
         return np.asarray(power / power.dtype.type(self.sets))
 
     def store(self) -> None:
-        """Give the probe back to its storage."""
-        np.multiply(self.waves, self.pre_phase.conj(), out=self.storage.data)
+        """Give the probe back to its storage, if it is another than the one that is there.
+
+        A probe that rests would drift: there and back it is rounded each time.
+        """
+        now = digest(self.waves)
+        if now != self._known:
+            np.multiply(self.waves, self.pre_phase.conj(), out=self.storage.data)
+            self._known = now
 
     def confine(self, waves: Complex, area: float | None, fourier_area: float | None) -> None:
         """Impose supports on waves that carry the phase of the geometry, in place.
@@ -85,3 +94,8 @@ class Illumination:
         waves *= self.pre_phase.conj()
         confine(waves, area, fourier_area)
         waves *= self.pre_phase
+
+
+def digest(array: npt.NDArray[Any]) -> int:
+    """Sum up the bytes of an array: another number if somebody has changed it."""
+    return zlib.adler32(np.ascontiguousarray(array).view(np.uint8).data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.engines._blocks import Rows
+from ptypy.engines._blocks import Rows, group_that_moves
 from ptypy.engines._constraints import find_shift_to_center, move
 from ptypy.engines._packed_block import Complex, PackedBlock, is_simple
 from ptypy.engines._passage import Passage, Place, Steps
@@ -134,8 +134,10 @@ class ThreePIE(EPIE):
         if not is_simple(block):
             raise ParameterError(
                 f"scan {block.label}: {self.name} reconstructs one object mode of one energy in "
-                "slices, at the resolution of the detector, with probes that all frames share: "
-                "choose the model Full or BlockFull without more of `coherence`"
+                "slices, in single precision, with the built-in transforms, at the resolution of "
+                "the detector, with probes that all frames share: choose the model Full or "
+                "BlockFull without more of `coherence`, and leave `data_type`, `ffttype` and "
+                "`resample` out"
             )
         geometry = block.geometry if block.geometry.is_plain else None
         illumination = self._find_illumination(block.probe, geometry, block)
@@ -181,17 +183,20 @@ class ThreePIE(EPIE):
 
         A probe moved with the phase of the geometry is tilted a little; by as much as it moved,
         times the share of a slice's thickness in the distance of the detector, it would arrive
-        elsewhere in the next slice: by nothing.
+        elsewhere in the next slice: by nothing. Probes that meet the same object move together;
+        in the near field nothing moves, see `BlockEngine.center_probes`.
         """
         if tolerance is None:
             return
-        for pool in self.pools:
-            illumination = pool.illuminations[0]
-            shift = find_shift_to_center([illumination.waves], tolerance)
-            if shift is not None:
+        for illuminations, objects in group_that_moves(self.blocks):
+            shift = find_shift_to_center([known.waves for known in illuminations], tolerance)
+            if shift is None:
+                continue
+            for illumination in illuminations:
                 move(illumination.waves, shift)
                 illumination.store()
-                self.stacks[pool.blocks[0].objects[0].ID].move(shift)
+            for storage in objects:
+                self.stacks[storage.ID].move(shift)
 
     def model_errors(self) -> Rows:
         """Compare model and measurement of every frame; see `BlockEngine.model_errors`."""
@@ -227,8 +232,8 @@ class ThreePIE(EPIE):
                 errors[j, ::2] = passage.visit(
                     stack.data, _place(*places, j), probe, pool.measured[j], steps
                 )
-            np.multiply(probe, phase, out=first.probe)
             if self.probe_moves:
+                np.multiply(probe, phase, out=first.probe)
                 self.confine_probe(first.illumination)
         stack.multiply()
         return errors

@@ -111,7 +111,7 @@ class ProjectionEngine(BoundedEngine):
                 [
                     sum(block.block.tot_power for block in blocks),
                     sum(
-                        block.num * float(block.block.counts[0].size)
+                        block.num * float(block.block.counts[0].size) * block.block.resample**2
                         for block in blocks
                         if block.num
                     ),
@@ -177,13 +177,20 @@ class ProjectionEngine(BoundedEngine):
         return np.concatenate(rows) if rows else np.empty((0, 3))
 
     def _overlap(self, probe_moves: bool, sums: dict[int, Sums] | None) -> None:
-        """Update object and probe in turns until the probe has settled."""
+        """Update object and probe in turns until the probe has settled.
+
+        Every turn updates both, the probe first where there are no sums of objects at hand.
+        """
+        object_first = sums is not None
         for turn in range(self.p.overlap_max_iterations):
-            if turn or sums is not None:
+            if object_first:
                 self._update_objects(None if turn else sums)
             if not probe_moves:
                 return
-            if self._update_probes() < self.p.overlap_converge_factor:
+            change = self._update_probes()
+            if not object_first:
+                self._update_objects(None)
+            if change < self.p.overlap_converge_factor:
                 break
         self.store_probes()
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 GAIN = 0.98
 """Share of the misfit of one iteration that the next must come below to count as gain."""
 
+BEYOND = 0.9
+"""Share of the denominator of `SDR` that is taken pixel by pixel where its step is beyond 1."""
+
 
 class StochasticEngine(SequentialEngine):
     """Frames one after the other, each moving object and probe towards what it wants.
@@ -240,7 +243,9 @@ class SDR(StochasticEngine):
                                                         + beta_object |P|^2)
 
     and the probe likewise with beta_probe. Small betas are the steps of `EPIE`; 1 makes object or
-    probe explain the frame. With sigma = 0 no exit waves are kept.
+    probe explain the frame. Beyond 1 the step grows over the denominator of beta = 0.9: that of 1
+    moves the darkest pixels as far as the brightest, and longer steps would not converge.
+    With sigma = 0 no exit waves are kept.
 
     Noisy frames never agree: what is left of each adds up in its exit wave from visit to visit.
     `step_decay` therefore applies to sigma as well.
@@ -263,15 +268,15 @@ class SDR(StochasticEngine):
     default = 0.1
     type = float
     lowlim = 0.0
-    uplim = 1.0
     help = How far the probe goes: from 0, not at all, to 1, until it explains the frame
+    doc = More than 1 is a longer step over the denominator of 0.9.
 
     [beta_object]
     default = 0.9
     type = float
     lowlim = 0.0
-    uplim = 1.0
     help = How far the object goes: from 0, not at all, to 1, until it explains the frame
+    doc = More than 1 is a longer step over the denominator of 0.9.
 
     [name]
     default = SDR
@@ -283,11 +288,12 @@ class SDR(StochasticEngine):
 
     def steps(self) -> tuple[float, float]:
         """Give beta_object and beta_probe."""
-        return self.blends()
+        return float(self.p.beta_object), float(self.p.beta_probe)
 
     def blends(self) -> tuple[float, float]:
-        """Give the same: what makes the steps implicit."""
-        return float(self.p.beta_object), float(self.p.beta_probe)
+        """Give the same, within what has a limit: what makes the steps implicit."""
+        for_object, for_probe = (beta if beta <= 1.0 else BEYOND for beta in self.steps())
+        return for_object, for_probe
 
     def take(self, block: Block) -> FrameBlock:
         """Pack a block and let its exit waves be probe times object."""

@@ -49,6 +49,33 @@ def test_two_beams_on_one_sample_move_together(physics, reconstruct):
     assert run.residual == pytest.approx(np.mean([t.noise for t in truths]), rel=1e-2)
 
 
+SLICES = {"number_of_slices": 2, "alpha": 0.0, "beta": 0.0, "fslices": None}
+"""Slices that nothing is written to."""
+
+
+def test_two_beams_on_one_sample_of_slices_move_together(physics, reconstruct):
+    truths = [
+        drifted(physics, FAR, physics.far_field, by=(4, 0)),
+        drifted(physics, FAR, physics.far_field, by=(1, 0), curvature=-60.0),
+    ]
+    sharing = {"sharing": Param(object_share_with="a")}
+    run = reconstruct.scans({"a": (truths[0], {}), "b": (truths[1], sharing)})
+    run.place(obj=True, label="a").place(label="b")
+    still = {"probe_center_tol": 0.5, "probe_support": None, "slice_thickness": 1e-9, **SLICES}
+    run.run("ThreePIE", numiter=1, **still)
+    found = [off_center(run.block(label).probe)[0] for label in "ab"]
+    np.testing.assert_allclose(found, [2, -1], atol=0.6)
+    assert run.residual == pytest.approx(np.mean([t.noise for t in truths]), rel=1e-2)
+
+
+def test_in_the_near_field_neither_probe_nor_slices_move(physics, reconstruct):
+    run = reconstruct(drifted(physics, NEAR, physics.near_field, by=(3, -2))).place(obj=True)
+    probe, obj = run.block().probe.data.copy(), run.block().obj.data.copy()
+    run.run("ThreePIE", numiter=1, probe_center_tol=0.5, **SLICES)
+    np.testing.assert_allclose(run.block().probe.data, probe, atol=1e-4 * np.abs(probe).max())
+    np.testing.assert_allclose(run.block().obj.data, obj, atol=1e-4)
+
+
 @pytest.mark.parametrize("dispersion", ["achromatic", None])
 def test_beams_of_two_energies(physics, reconstruct, dispersion):
     truth = drifted(physics, FAR, physics.far_field, by=(3, 0))

@@ -84,6 +84,20 @@ def test_each_energy_finds_its_own_object(physics, reconstruct):
         assert run.object_error(number) < before[number] / 4
 
 
+def test_what_all_factors_have_in_common_goes_into_the_objects_of_all_energies(
+    physics, reconstruct
+):
+    truth = two_energies(physics, 7.2 / 7.0, one_object=False)
+    run = reconstruct(truth, **scan(7.2 / 7.0, None)).place(obj=True)
+    norms = [np.linalg.norm(storage.data) for storage in run.ptycho.obj.S.values()]
+    for storage in run.ptycho.obj.S.values():
+        storage.data *= 0.8
+    run.run("ML", numiter=3, probe_update_start=99, floating_intensities=True)
+    for storage, norm in zip(run.ptycho.obj.S.values(), norms, strict=True):
+        assert np.linalg.norm(storage.data) == pytest.approx(norm, rel=0.02)
+    assert run.residual < 1.1 * truth.noise
+
+
 def test_the_truth_at_two_energies_is_told_from_noise_by_nothing(physics, reconstruct):
     truth = two_energies(physics, 7.2 / 7.0, one_object=False)
     run = reconstruct(truth, **scan(7.2 / 7.0, None)).place(obj=True)

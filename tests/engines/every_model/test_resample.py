@@ -24,6 +24,25 @@ def test_the_truth_is_told_from_noise_by_nothing(reconstruct, truth):
     assert run.residual == pytest.approx(truth.noise, rel=1e-4)
 
 
+def test_the_inertia_of_an_object_is_that_of_a_frame_spread_over_the_pixels_of_the_wave(
+    reconstruct, truth
+):
+    """obj + (best - obj) light / (light + inertia), solved for the inertia where it is best lit."""
+    moves = []
+    for inertia in (0.0, 5.0):
+        run = reconstruct(truth, resample=2).place()
+        before = run.block().obj.data.copy()
+        run.run("DM", numiter=1, probe_update_start=9, subpix=None, object_inertia=inertia)
+        moves.append(run.block().obj.data - before)
+    light = np.zeros(before.shape[1:])
+    for y, x in run.block().corners:
+        light[y : y + 64, x : x + 64] += (np.abs(run.block().probe.data) ** 2).sum(axis=0)
+    best = np.unravel_index(light.argmax(), light.shape)
+    found = light[best] * (moves[0][0][best] / moves[1][0][best] - 1)
+    expected = 5.0 * truth.frames.sum(dtype=float) / len(truth.frames) / 64**2
+    assert found.real == pytest.approx(expected, rel=1e-2)
+
+
 @pytest.mark.parametrize(
     ("engine", "pars", "excess"),
     [("DM", {"numiter": 40, "fourier_power_bound": 0.25}, 1.5), ("ML", {"numiter": 40}, 1.2)],

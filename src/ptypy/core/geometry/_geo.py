@@ -215,6 +215,12 @@ class Geo:
         return self.propagator.pre_phase
 
     @property
+    def exact_pre_phase(self) -> npt.NDArray[np.complex128]:
+        """`pre_phase` in double precision, as far as the propagator has it so, shape (H, W)."""
+        way = self.propagator
+        return np.asarray(getattr(way, "exact_pre_phase", way.pre_phase), np.complex128)
+
+    @property
     def post_phase(self) -> npt.NDArray[np.complex64]:
         """What multiplies the wave on the detector, invisible to counts, shape (H, W)."""
         return self.propagator.post_phase

@@ -100,6 +100,11 @@ class FarField:
         return self._pre.astype(np.complex64)
 
     @property
+    def exact_pre_phase(self) -> npt.NDArray[np.complex128]:
+        """`pre_phase` as it is calculated, shape (H, W)."""
+        return np.asarray(self._pre, np.complex128)
+
+    @property
     def post_phase(self) -> npt.NDArray[np.complex64]:
         """The factor on the transformed wave; counts do not see it, shape (H, W)."""
         return self._post.astype(np.complex64)

@@ -114,7 +114,7 @@ class Dimmed:
 
     def __init__(self, way: Propagator, transmitted: float) -> None:
         self._way = way
-        self._factor = np.float32(np.sqrt(transmitted))
+        self._factor = float(np.sqrt(transmitted))
 
     @property
     def pre_phase(self) -> npt.NDArray[np.complex64]:
@@ -129,7 +129,7 @@ class Dimmed:
     @property
     def gain(self) -> float:
         """As that of the other propagator, 1 where it has none."""
-        return max(1.0, float(getattr(self._way, "gain", 1.0)) * float(self._factor) ** 2)
+        return max(1.0, float(getattr(self._way, "gain", 1.0)) * self._factor**2)
 
     def fw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate (..., H, W) waves to the detector."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from ptypy.engines.ML._line import lowest, walk
 from ptypy.engines.ML._unknowns import Unknowns
 
@@ -71,6 +69,8 @@ class ConjugateGradients:
         self._turn()
         length = self._choose_length()
         if not length:
+            # At the bottom, or somebody has moved the point: the gradient is that of another.
+            self.cost, self._steepness = self.problem.evaluate(self._gradient), None
             return False
         self._gradient, self._earlier = self._earlier, self._gradient
         self._move(0.0, length)
@@ -89,9 +89,9 @@ class ConjugateGradients:
 
     def magnify_object(self, which: int, factor: float) -> None:
         """Go on after an object was multiplied by a factor that does not change the cost."""
-        self._direction.objects[which] *= np.float32(factor)
+        self._direction.objects[which] *= float(factor)
         for gradient in (self._gradient, self._earlier):
-            gradient.objects[which] /= np.float32(factor)
+            gradient.objects[which] /= float(factor)
 
     def look_again(self) -> None:
         """Evaluate the cost anew, which somebody else has changed."""

@@ -16,9 +16,12 @@ from ptypy.engines._blocks import (
     add_up,
     group_by_object,
     group_by_probe,
+    group_that_meets,
+    largest,
 )
 from ptypy.engines._constraints import smooth
 from ptypy.engines._gather import bring_together, places_of, total_frames
+from ptypy.engines._illumination import digest
 from ptypy.engines._registry import register
 from ptypy.engines.base import Errors
 from ptypy.engines.ML import _roughness
@@ -66,6 +69,7 @@ class ML(MLParameters):
         """Start without frames and without a direction."""
         super().engine_initialize()
         self._descent: ConjugateGradients | None = None
+        self._left: list[int] | None = None
         self._object_factors: list[Factor] = []
         self._probe_factors: list[Factor] = []
         self._prior_weights: list[float] = []
@@ -96,6 +100,8 @@ class ML(MLParameters):
         if not self.blocks:
             return np.empty((0, 3))
         self.load_probes()
+        if self._others_changed_something():
+            self._descent = None
         for _ in range(num):
             if self._descent is None or self.curiter in self.turning_points:
                 self._begin()
@@ -108,11 +114,21 @@ class ML(MLParameters):
         self._share_scales()
         if self.curiter > self.p.probe_update_start:
             self.store_probes()
+        self._left = self._digests()
         trusted = np.concatenate([block.trusted for block in self.blocks])
         distance, photons = self._compared.T
         self.residual = residual(np.stack([distance, self._misfits, photons], axis=1))
         exit_error = np.full(len(trusted), np.nan)
         return np.stack([distance / trusted, self._misfits / trusted, exit_error], axis=1)
+
+    def _others_changed_something(self) -> bool:
+        """Say whether probe or object, on any process, are not what the latest call left."""
+        return bool(largest(float(self._left is not None and self._left != self._digests())))
+
+    def _digests(self) -> list[int]:
+        """Sum up the bytes of all objects and probes, so that a change can be told."""
+        objects = [storage.data for storage, _ in group_by_object(self.blocks)]
+        return [digest(array) for array in (*objects, *(p.storage.data for p in self._probes))]
 
     @property
     def turning_points(self) -> tuple[int, ...]:
@@ -154,7 +170,7 @@ class ML(MLParameters):
         self._object_factors = [_factor(saved) for saved in state["object_factors"]]
         self._probe_factors = [_factor(saved) for saved in state["probe_factors"]]
         self.load_probes()
-        self._descent = self.DESCENT(self)
+        self._descent, self._left = self.DESCENT(self), None
         if not self._descent.restore(state["descent"]):
             self._descent = None
 
@@ -209,16 +225,23 @@ class ML(MLParameters):
         """
         if not self.p.floating_intensities:
             return
-        for k, (storage, blocks) in enumerate(group_by_object(self.blocks)):
-            scales = [block.scale for block in blocks if block.scale is not None]
+        known = [id(storage) for storage, _ in group_by_object(self.blocks)]
+        for _, objects in group_that_meets(self.blocks):
+            mine = {id(storage) for storage in objects}
+            scales = [
+                block.scale
+                for block in self.blocks
+                if block.scale is not None and id(block.objects[0]) in mine
+            ]
             sums = np.array([sum(scale.sum() for scale in scales), float(sum(map(len, scales)))])
             add_up(sums)
             common = float(sums[0] / sums[1])
             for scale in scales:
                 np.divide(scale, common, out=scale)
-            storage.data *= np.float32(np.sqrt(common))
-            if self._descent is not None:
-                self._descent.magnify_object(k, np.sqrt(common))
+            for storage in objects:
+                storage.data *= float(np.sqrt(common))
+                if self._descent is not None:
+                    self._descent.magnify_object(known.index(id(storage)), np.sqrt(common))
         if self._descent is not None and any(self._prior_weights):
             # The roughness has changed with the object.
             self._descent.look_again()

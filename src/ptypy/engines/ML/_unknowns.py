@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Complex = npt.NDArray[np.complex64]
+Complex = npt.NDArray[np.complexfloating[Any, Any]]
 
 
 @dataclass(slots=True, eq=False)
@@ -42,12 +43,12 @@ class Unknowns:
     def scale(self, factor: float) -> None:
         """Multiply by a number, in place."""
         for array in self.arrays:
-            np.multiply(array, np.float32(factor), out=array)
+            np.multiply(array, float(factor), out=array)
 
     def add(self, factor: float, other: Unknowns) -> None:
         """Add a multiple of another vector, in place."""
         for array, more in zip(self.arrays, other.arrays, strict=True):
-            np.add(array, np.float32(factor) * more, out=array)
+            np.add(array, float(factor) * more, out=array)
 
     def assign(self, other: Unknowns) -> None:
         """Take over the values of another vector."""
