@@ -250,3 +250,24 @@ def test_several_processes_are_told_who_can_spread_such_a_model(mpirun, name):
     wanted = f"scan moon: on 2 processes {name} reconstructs one object mode of one energy"
     assert wanted in done.stderr
     assert "choose DM, RAAR, ML or WASP" in done.stderr
+
+
+def test_room_for_moved_frames_has_the_modes_that_the_object_began_with():
+    """Modes that are alike never part, and each of the full strength makes more than all light."""
+    one, other = (start(**MODELS["two modes of the object"]) for _ in range(2))
+    (before,), (after,) = (P.obj.storages.values() for P in (one, other))
+    refinement = {"start": 5, "amplitude": 1e-7, "max_shift": 3e-6}
+    engine = other.init_engine("e", Param(name="EPIE", position_refinement=refinement))
+    engine.initialize()
+    engine.prepare()
+    assert (np.array(after.shape[1:]) > np.array(before.shape[1:]) + 15).all()
+    rim = after.data[:, :8]
+    strength = np.linalg.norm(rim, axis=(1, 2))
+    assert abs(np.vdot(*rim)) < 0.5 * strength.prod()
+    light = (np.abs(before.data) ** 2).sum(axis=0).mean()
+    np.testing.assert_allclose((np.abs(rim) ** 2).sum(axis=0).mean(), light, rtol=0.1)
+    top, left = np.rint(after.center - before.center).astype(int)
+    height, width = before.shape[1:]
+    np.testing.assert_array_equal(
+        after.data[:, top : top + height, left : left + width], before.data
+    )

@@ -87,7 +87,7 @@ class BlockEngine(PositionCorrectionEngine):
         """Pack the blocks that are new."""
         if self._search is not None:
             self.ptycho.record_positions = True
-            self._search.make_room(self.ptycho.model.blocks)
+            self._search.make_room(self.ptycho.model)
         for block in self.ptycho.model.blocks:
             key = (id(block), len(block.counts))
             if key not in self._known:
