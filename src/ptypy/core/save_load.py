@@ -60,7 +60,7 @@ def describe_run(run: Ptycho, kind: str) -> Param:
     pars = run.p.copy(99)
     if kind == "used_params":
         for label, engine in run.engines.items():
-            pars.engines[label] = engine.p.copy(99)
+            pars.engines[label] = engine.used_parameters()
         for label, scan in run.model.scans.items():
             pars.scans[label] = scan.p.copy(99)
     for scan in (pars.get("scans") or {}).values():

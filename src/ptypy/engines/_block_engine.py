@@ -21,6 +21,7 @@ from ptypy.engines._plain_block import PlainBlock
 from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.engines._position_search import PositionSearch
 from ptypy.errors import Fault, ParameterError
+from ptypy.utils.parameters import Param
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
@@ -70,6 +71,14 @@ class BlockEngine(PositionCorrectionEngine):
     def __init__(self, ptycho_parent: Ptycho, pars: Mapping[str, Any] | None = None) -> None:
         super().__init__(ptycho_parent, pars)
         self._support_was_asked = "probe_support" in (pars or {})
+
+    def used_parameters(self) -> Param:
+        """Give the parameters; a support that did not act, as nobody asked for it, is None."""
+        used = super().used_parameters()
+        blocks = self.ptycho.model.blocks
+        if blocks and not self._support_was_asked and not any(map(_has_dark_rim, blocks)):
+            used.probe_support = None
+        return used
 
     def engine_initialize(self) -> None:
         """Start without frames."""
@@ -125,7 +134,7 @@ class BlockEngine(PositionCorrectionEngine):
             rows = block.probe_rows
             modes = None if rows is None else rows.shape[1]
             self._illuminations[key] = Illumination(probe, phase, modes)
-            self._illuminations[key].fills_frame = not block.geometry.is_farfield
+            self._illuminations[key].fills_frame = not _has_dark_rim(block)
         known = self._illuminations[key]
         same = known.is_phased == (phase is not None)
         if not same or (phase is not None and not np.allclose(known.pre_phase, phase)):
@@ -223,6 +232,11 @@ class BlockEngine(PositionCorrectionEngine):
         trusted = np.concatenate([block.trusted for block in self.blocks])
         errors[:, 1] = measured[:, 1] / trusted
         self.residual = residual(measured)
+
+
+def _has_dark_rim(block: Block) -> bool:
+    """Say whether the light of a block leaves the rim of the frame dark: that of a far field."""
+    return block.geometry.is_farfield
 
 
 def residual(measured: Rows) -> float:
