@@ -271,3 +271,23 @@ def test_room_for_moved_frames_has_the_modes_that_the_object_began_with():
     np.testing.assert_array_equal(
         after.data[:, top : top + height, left : left + width], before.data
     )
+
+
+@pytest.mark.parametrize("model", ["two energies", "a probe for each frame"])
+def test_waves_of_some_frames_begin_anew_and_those_of_others_stay(model):
+    ptycho = start(**MODELS[model])
+    engine = ptycho.init_engine("e", Param(name="SDR"))
+    engine.initialize()
+    engine.prepare()
+    (block,) = engine.blocks
+    which = np.random.default_rng(1).random(block.num) < 0.3
+    block.waves = []
+    block.begin_waves(True, which)
+    whole = [waves.copy() for waves in block.waves]
+    for waves in block.waves:
+        waves[...] = 7
+    block.begin_waves(True, which)
+    for waves, expected in zip(block.waves, whole, strict=True):
+        assert np.abs(expected).max(axis=(1, 2, 3, 4)).all()
+        np.testing.assert_array_equal(waves[which], expected[which])
+        assert (waves[~which] == 7).all()

@@ -368,7 +368,8 @@ def make_way(geometry: Geo, dtype: npt.DTypeLike, phased: bool) -> tuple[Any, An
         return plain_forward((height, width), dtype)
     near = not geometry.is_farfield and isinstance(geometry.p.ffttype, str)
     if near and geometry.p.transmitted == 1:
-        return plain_forward((height, width), dtype, geometry.propagator.transfer)
+        kernel = getattr(geometry.propagator, "kernel")  # noqa: B009 - of near fields only
+        return plain_forward((height, width), dtype, kernel)
     return geometry.propagator.fw, geometry.propagator.bw
 
 
