@@ -223,6 +223,17 @@ def test_another_probe_or_another_engine_is_refused(tree):
         Ptycho(tree, level=5)
 
 
+def test_probes_of_single_frames_go_on_when_more_frames_have_come(tree):
+    tree.scans.moon.name = "OPRModel"
+    first = Ptycho(tree, level=5).probe.S["SmoonG00"].data.copy()
+    tree.scans.moon.data.num_frames = 40
+    P = Ptycho(tree, level=4)
+    tree.engines.e.numiter = 3
+    Q = Ptycho(tree, level=5)
+    assert [entry.iteration for entry in Q.runtime.iter_info] == [1, 2, 3]
+    assert len(P.probe.S["SmoonG00"].data) > len(first)
+
+
 def test_a_loaded_run_is_not_taken_back_to_a_save(tree, tmp_path):
     P = Ptycho(tree, level=5)
     Q = Ptycho.load_run(P.save_run(tmp_path / "alt.ptyr"))

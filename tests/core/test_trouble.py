@@ -36,6 +36,7 @@ class Scene:
         self.mask = np.ones(self.frames.shape, bool)
         self.illumination = Param(diversity=None)
         self.kept = range(len(corners))
+        self.model = Param(name="BlockFull")
 
     def run(self, engine="EPIE", numiter=5, prepare=None, **io):
         """Reconstruct it, and give the run."""
@@ -47,7 +48,7 @@ class Scene:
         p = Param(run="trouble", scans=Param(), engines=Param())
         p.io = Param(rfile=None, autosave=Param(active=False))
         p.io.update(io)
-        p.scans.s = Param(name="BlockFull", data=data, illumination=self.illumination)
+        p.scans.s = Param(self.model, data=data, illumination=self.illumination)
         p.engines.e = Param(name=engine, numiter=numiter)
         run = Ptycho(p, level=4)
         if prepare is not None:
@@ -161,6 +162,32 @@ def test_a_probe_of_zeros_is_refused(scene):
         scene.run(prepare=lambda run: run.probe.fill(0.0))
     with pytest.raises(DataError, match=r"the object that engine e is to begin with is not finite"):
         scene.run(prepare=lambda run: run.obj.fill(np.nan))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "OPRModel"},
+        {"name": "BlockFull", "coherence": {"energies": [1.0, 1.05], "spectrum": [1, 400]}},
+        {"name": "BlockFull", "coherence": {"num_probe_modes": 3}},
+    ],
+)
+def test_the_light_of_a_frame_is_that_of_all_its_waves_and_of_no_other_frames(scene, loud, model):
+    scene.model = Param(model)
+    if "coherence" in model:
+        scene.illumination.diversity = Param(noise=(0.5, 1.0), power=0.1)
+    scene.kept = [k % 16 for k in range(208)]
+    scene.positions = scene.positions + np.random.default_rng(2).normal(0, 1e-9, (16, 2))
+    scene.run("EPIE", numiter=1)
+    assert loud() == []
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.0, "zero everywhere"), (np.nan, "not finite")])
+@pytest.mark.parametrize("part", ["probe", "obj"])
+def test_a_second_wavelength_without_values_is_named(scene, part, value, words):
+    scene.model = Param(name="BlockFull", coherence={"energies": [1.0, 1.05]})
+    with pytest.raises(DataError, match=f"SsG01 that engine e is to begin with is {words}"):
+        scene.run(prepare=lambda run: getattr(run, part).S["SsG01"].fill(value))
 
 
 @pytest.mark.parametrize("photons", [1e18, 1e-6])

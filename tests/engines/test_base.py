@@ -90,6 +90,18 @@ def test_history_keeps_the_name_that_the_script_gave(known):
     assert known().run("DM_cupy", numiter=1).history[0].engine == "DM_cupy"
 
 
+@pytest.mark.parametrize(
+    ("name", "pars"),
+    [
+        ("ML_pycuda", {"smooth_gradient_method": "fft"}),
+        ("SDR_cupy", {"compute_exit_error": True, "compute_fourier_error": True}),
+    ],
+)
+def test_parameters_that_only_backends_had_pass_and_change_nothing(known, name, pars):
+    one, other = known().run(name, numiter=1, **pars), known().run(name[:3].strip("_"), numiter=1)
+    np.testing.assert_array_equal(one.window(), other.window())
+
+
 def test_errors_of_single_frames_are_kept_if_asked_for(known):
     run = known(frames_per_block=30).run("DM", numiter=2, record_local_error=True)
     first, second = run.ptycho.runtime.error_local

@@ -262,6 +262,18 @@ def test_frames_that_arrive_later_begin_with_what_is_known_of_the_beam():
     assert run.singular_values()[2] < 1e-6
 
 
+def test_a_state_of_fewer_frames_comes_back_and_leaves_the_later_ones():
+    run = Run(there=32)
+    run.ptycho.copy_state()
+    known = run.probe.data.copy()
+    run.ptycho.model.scans["known"].ptyscan.there = 64
+    run.ptycho.model.new_data()
+    later = run.probe.data[32:].copy()
+    run.probe.data[:32] = 0
+    run.ptycho.restore_state()
+    np.testing.assert_array_equal(run.probe.data, np.concatenate([known, later]))
+
+
 ON_PROCESSES = """
 import sys
 sys.path.insert(0, "FOLDER")

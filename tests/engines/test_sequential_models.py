@@ -264,3 +264,44 @@ def test_the_phase_of_a_run_in_double_precision_is_one_in_double_precision():
     y, x = (np.indices((32, 32)) - 16) * np.asarray(geometry.resolution)[:, None, None]
     expected = np.exp(1j * np.pi * (y**2 + x**2) / (geometry.lam * geometry.distance))
     np.testing.assert_allclose(illumination.pre_phase, expected, atol=1e-12)
+
+
+def test_room_for_moved_frames_has_the_modes_that_the_object_began_with():
+    """Modes that are alike never part, and each of the full strength makes more than all light."""
+    one, other = (start(**MODELS["two modes of the object"]) for _ in range(2))
+    (before,), (after,) = (P.obj.storages.values() for P in (one, other))
+    refinement = {"start": 5, "amplitude": 1e-7, "max_shift": 3e-6}
+    engine = other.init_engine("e", Param(name="EPIE", position_refinement=refinement))
+    engine.initialize()
+    engine.prepare()
+    assert (np.array(after.shape[1:]) > np.array(before.shape[1:]) + 15).all()
+    rim = after.data[:, :8]
+    strength = np.linalg.norm(rim, axis=(1, 2))
+    assert abs(np.vdot(*rim)) < 0.5 * strength.prod()
+    light = (np.abs(before.data) ** 2).sum(axis=0).mean()
+    np.testing.assert_allclose((np.abs(rim) ** 2).sum(axis=0).mean(), light, rtol=0.1)
+    top, left = np.rint(after.center - before.center).astype(int)
+    height, width = before.shape[1:]
+    np.testing.assert_array_equal(
+        after.data[:, top : top + height, left : left + width], before.data
+    )
+
+
+@pytest.mark.parametrize("model", ["two energies", "a probe for each frame"])
+def test_waves_of_some_frames_begin_anew_and_those_of_others_stay(model):
+    ptycho = start(**MODELS[model])
+    engine = ptycho.init_engine("e", Param(name="SDR"))
+    engine.initialize()
+    engine.prepare()
+    (block,) = engine.blocks
+    which = np.random.default_rng(1).random(block.num) < 0.3
+    block.waves = []
+    block.begin_waves(True, which)
+    whole = [waves.copy() for waves in block.waves]
+    for waves in block.waves:
+        waves[...] = 7
+    block.begin_waves(True, which)
+    for waves, expected in zip(block.waves, whole, strict=True):
+        assert np.abs(expected).max(axis=(1, 2, 3, 4)).all()
+        np.testing.assert_array_equal(waves[which], expected[which])
+        assert (waves[~which] == 7).all()

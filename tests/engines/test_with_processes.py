@@ -154,3 +154,23 @@ def test_frames_are_moved_alike_wherever_they_are(several, mpirun):
         np.testing.assert_array_equal(history[1]["positions"], found[n]["positions"]["SmoonG00"])
     step = histories[1][1]["positions"] - first
     assert (step != 0).any(axis=1).mean() > 0.5
+
+
+OF_SINGLE_FRAMES = """
+p = Param(run="single", scans=Param(), engines=Param(e=Param(name="WASP", numiter=4)))
+p.io = Param(rfile=None, autosave=Param(active=False))
+data = Param(name="MoonFlowerScan", shape=32, num_frames=20, photons=1e6, save=None)
+p.scans.moon = Param(name="OPRModel", data=data, illumination=Param(diversity=None))
+P = Ptycho(p, level=4)
+(light,) = P.probe.storages.values()
+first = light.data.copy()
+P.run()
+everyones = parallel.allgather_dict({parallel.rank: light.data.tobytes()})
+assert len(set(everyones.values())) == 1, "processes know different probes"
+moved = abs(light.data - first).max(axis=(1, 2)) > 0
+assert moved.all(), moved
+"""
+
+
+def test_every_process_knows_the_probes_that_all_frames_were_given(several, mpirun):
+    several(mpirun, OF_SINGLE_FRAMES, (2, 3))

@@ -60,7 +60,7 @@ def describe_run(run: Ptycho, kind: str) -> Param:
     pars = run.p.copy(99)
     if kind == "used_params":
         for label, engine in run.engines.items():
-            pars.engines[label] = engine.p.copy(99)
+            pars.engines[label] = engine.used_parameters()
         for label, scan in run.model.scans.items():
             pars.scans[label] = scan.p.copy(99)
     for scan in (pars.get("scans") or {}).values():
@@ -132,7 +132,9 @@ def read_content(file: str | Path) -> Param:
 def restore_container(container: Container, saved: Mapping[str, Mapping[str, Any]]) -> None:
     """Put saved arrays back into a container.
 
-    A storage that is there keeps its views; what is not there is made.
+    A storage that is there keeps its views; what is not there is made. Of another number of
+    layers, as probes of single frames have while frames arrive, as many come back as both have;
+    those that are there beyond them stay as they are.
 
     Parameters
     ----------
@@ -153,8 +155,9 @@ def restore_container(container: Container, saved: Mapping[str, Mapping[str, Any
                 padonly=bool(description.get("padonly", False)),
                 padding=int(description.get("padding", 0)),
             )
-        elif storage.data.shape == data.shape and _lies_alike(storage, description):
-            storage.data[...] = data
+        elif storage.data.shape[1:] == data.shape[1:] and _lies_alike(storage, description):
+            layers = min(len(storage.data), len(data))
+            storage.data[:layers] = data[:layers]
         else:
             _replace(storage, data, description)
 

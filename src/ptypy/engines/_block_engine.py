@@ -21,6 +21,7 @@ from ptypy.engines._plain_block import PlainBlock
 from ptypy.engines._position_refinement import PositionCorrectionEngine
 from ptypy.engines._position_search import PositionSearch
 from ptypy.errors import Fault, ParameterError
+from ptypy.utils.parameters import Param
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
@@ -71,6 +72,14 @@ class BlockEngine(PositionCorrectionEngine):
         super().__init__(ptycho_parent, pars)
         self._support_was_asked = "probe_support" in (pars or {})
 
+    def used_parameters(self) -> Param:
+        """Give the parameters; a support that did not act, as nobody asked for it, is None."""
+        used = super().used_parameters()
+        blocks = self.ptycho.model.blocks
+        if blocks and not self._support_was_asked and not any(map(_has_dark_rim, blocks)):
+            used.probe_support = None
+        return used
+
     def engine_initialize(self) -> None:
         """Start without frames."""
         self.blocks: list[FrameBlock] = []
@@ -87,7 +96,7 @@ class BlockEngine(PositionCorrectionEngine):
         """Pack the blocks that are new."""
         if self._search is not None:
             self.ptycho.record_positions = True
-            self._search.make_room(self.ptycho.model.blocks)
+            self._search.make_room(self.ptycho.model)
         for block in self.ptycho.model.blocks:
             key = (id(block), len(block.counts))
             if key not in self._known:
@@ -125,7 +134,7 @@ class BlockEngine(PositionCorrectionEngine):
             rows = block.probe_rows
             modes = None if rows is None else rows.shape[1]
             self._illuminations[key] = Illumination(probe, phase, modes)
-            self._illuminations[key].fills_frame = not block.geometry.is_farfield
+            self._illuminations[key].fills_frame = not _has_dark_rim(block)
         known = self._illuminations[key]
         same = known.is_phased == (phase is not None)
         if not same or (phase is not None and not np.allclose(known.pre_phase, phase)):
@@ -224,6 +233,11 @@ class BlockEngine(PositionCorrectionEngine):
         trusted = np.concatenate([block.trusted for block in self.blocks])
         errors[:, 1] = measured[:, 1] / trusted
         self.residual = residual(measured)
+
+
+def _has_dark_rim(block: Block) -> bool:
+    """Say whether the light of a block leaves the rim of the frame dark: that of a far field."""
+    return block.geometry.is_farfield
 
 
 def residual(measured: Rows) -> float:

@@ -151,12 +151,18 @@ class PlainBlock(FrameBlock):
         """Set the exit waves to probe times object."""
         from ptypy.accelerate.plain import initial_waves
 
-        sights, kept = self.sights(between), self.waves
-        self.waves = [np.empty((self.num, *sight.wave_shape), self._dtype) for sight in sights]
-        initial_waves(sights, self.waves)
-        if which is not None:
-            for old, new in zip(kept, self.waves, strict=True):
-                new[~which] = old[~which]
+        sights = self.sights(between)
+        if which is None or not self.waves:
+            self.waves = [np.empty((self.num, *sight.wave_shape), self._dtype) for sight in sights]
+            initial_waves(sights, self.waves)
+        elif which.any():
+            sights = [_part(sight, which) for sight in sights]
+            anew = [
+                np.empty((len(sight.corners), *sight.wave_shape), self._dtype) for sight in sights
+            ]
+            initial_waves(sights, anew)
+            for waves, new in zip(self.waves, anew, strict=True):
+                waves[which] = new
 
     def move_waves(self, shift: tuple[int, int], probes: Sequence[Illumination]) -> None:
         """Move exit waves behind some probes by whole pixels."""
@@ -335,6 +341,16 @@ class PlainBlock(FrameBlock):
         )
 
 
+def _part(sight: Sight, which: npt.NDArray[np.bool_]) -> Sight:
+    """Give what some of the frames see, (N,) bool."""
+    return replace(
+        sight,
+        probe=sight.probe[which] if sight.probe.ndim == 4 else sight.probe,
+        corners=sight.corners[which],
+        shifts=None if sight.shifts is None else sight.shifts[which],
+    )
+
+
 def make_way(geometry: Geo, dtype: npt.DTypeLike, phased: bool) -> tuple[Any, Any]:
     """Make the way of a wave to the detector, and its adjoint.
 
@@ -350,6 +366,10 @@ def make_way(geometry: Geo, dtype: npt.DTypeLike, phased: bool) -> tuple[Any, An
     height, width = (int(n) for n in geometry.shape)
     if phased:
         return plain_forward((height, width), dtype)
+    near = not geometry.is_farfield and isinstance(geometry.p.ffttype, str)
+    if near and geometry.p.transmitted == 1:
+        kernel = getattr(geometry.propagator, "kernel")  # noqa: B009 - of near fields only
+        return plain_forward((height, width), dtype, kernel)
     return geometry.propagator.fw, geometry.propagator.bw
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.manager import FINEST, make_room
+from ptypy.core.manager import FINEST
 from ptypy.engines._blocks import FrameBlock, Rows, add_up, group_by_object, largest
 from ptypy.engines._gather import bring_together, places_of, total_frames
 from ptypy.utils import parallel
@@ -18,7 +18,7 @@ from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
     from ptypy.core.classes import Storage
-    from ptypy.core.manager import Block
+    from ptypy.core.manager import ModelManager
 
 __all__ = ["PositionSearch"]
 
@@ -81,18 +81,17 @@ class PositionSearch:
             return None
         return self._widest * (1.0 - since / (stop - self._first) if self._decays else 1.0)
 
-    def make_room(self, blocks: Iterable[Block]) -> None:
+    def make_room(self, model: ModelManager) -> None:
         """Let objects reach as far as frames may be moved. Every process must call it."""
-        seen: dict[int, tuple[Storage, tuple[int, int], list[Rows]]] = {}
-        for block in blocks:
+        seen: dict[int, tuple[Storage, list[Rows]]] = {}
+        for block in model.blocks:
             for colour in block.colours:
-                key, shape = id(colour.obj), colour.object_views.shape
-                seen.setdefault(key, (colour.obj, shape, []))[2].append(block.positions)
-        for storage, shape, places in seen.values():
+                seen.setdefault(id(colour.obj), (colour.obj, []))[1].append(block.positions)
+        for storage, places in seen.values():
             nowhere = np.full((1, 2), np.inf)
             low = parallel.MPImin(np.concatenate([nowhere, *places]), axis=0)
             high = parallel.MPImax(np.concatenate([-nowhere, *places]), axis=0)
-            make_room(storage, np.stack([low - self._reach, high + self._reach]), shape)
+            model.grow(storage, np.stack([low - self._reach, high + self._reach]))
 
     def refine(
         self,

@@ -77,7 +77,8 @@ def register_backend_names(engine: type[BaseEngine]) -> None:
     for backend in ("serial", "cupy", "pycuda"):
         for stream in streams:
             name = f"{algorithm}_{backend}{stream}"
-            alias = type(name, (engine,), {"__doc__": _ALIAS_DOC.format(name=name)})
+            doc = _ALIAS_DOC.format(name=name) + _OF_BACKENDS.get(algorithm, "")
+            alias = type(name, (engine,), {"__doc__": doc})
             defaults_tree.parse_doc(f"engine.{name}")(alias)
 
 
@@ -90,6 +91,28 @@ default = {name}
 type = str
 help = Name of the engine
 """
+
+_OF_BACKENDS = {
+    "ML": """
+[smooth_gradient_method]
+default = convolution
+type = str
+choices = ['convolution', 'fft']
+help = Without effect: how a backend of PtyPy 0.9 smoothed gradients
+""",
+    "SDR": """
+[compute_exit_error]
+default = False
+type = bool
+help = Without effect: a backend of PtyPy 0.9 left out this error unless told otherwise
+
+[compute_fourier_error]
+default = False
+type = bool
+help = Without effect: errors are noted anyhow, as they cost nothing
+""",
+}
+"""What only the classes of backends had in PtyPy 0.9, and scripts may set."""
 
 
 def find_engine(name: str) -> type[BaseEngine]:

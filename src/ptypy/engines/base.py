@@ -202,6 +202,10 @@ class BaseEngine:
         """Let go of memory, hand over what is worth keeping."""
         self.engine_finalize()
 
+    def used_parameters(self) -> Param:
+        """Give the parameters, complete with defaults, so that they do the same again."""
+        return self.p.copy(99)
+
     def frames_in_order(self) -> list[Block]:
         """Give the blocks whose frames the rows of errors stand for, one after the other."""
         blocks: list[Block] = self.ptycho.model.blocks

@@ -46,7 +46,8 @@ class WASP(SequentialEngine, BoundedEngine):
 
     Pixels that no frame saw stay as they are: the present object enters its average with 1e-4 of
     the weight of the pixel that saw most light. Several processes visit their own frames, each with
-    a copy of object and probe, and the sums of all are added up: all go on from the same averages.
+    a copy of object and probe, and the sums of all are added up: all go on from the same averages,
+    and know the probes of single frames that others moved.
 
     Defaults:
 
@@ -122,11 +123,14 @@ class WASP(SequentialEngine, BoundedEngine):
     def visit_all(self, random: np.random.Generator) -> Errors:
         """Visit every frame once, then let objects and probes be the averages."""
         objects = [storage for storage, _ in group_by_object(self.blocks)]
-        probes = [light for light, _ in group_by_probe(self.blocks) if light.modes is None]
+        lights = [light for light, _ in group_by_probe(self.blocks)]
+        probes = [light for light in lights if light.modes is None]
+        single = [light for light in lights if light.modes is not None]
         totals = {id(storage): _room(storage.data) for storage in objects}
         totals |= {id(light): _room(light.waves) for light in probes}
         old_objects = [storage.data.copy() for storage in objects]
         old_probes = [light.waves.copy() for light in probes]
+        old_single = [light.waves.copy() for light in single]
         rows = []
         for pool in self.pools:
             order = pool.rows_in_order(random)
@@ -144,6 +148,11 @@ class WASP(SequentialEngine, BoundedEngine):
             light.waves[...] = old
             np.divide(numerator, denominator, out=light.waves, where=denominator > 0)
             self.confine_probe(light)
+        for light, old in zip(single, old_single, strict=True):
+            # Each layer belongs to one frame, and so to one process: the others add zero.
+            light.waves -= old
+            add_up(light.waves)
+            light.waves += old
         return np.concatenate(rows) if rows else np.empty((0, 3))
 
     def _average_object(self, obj: Complex, numerator: Complex, denominator: Real) -> None:

@@ -28,7 +28,7 @@ def diversify(
     field: npt.NDArray[Any],
     diversity: Mapping[str, Any] | None,
     modes: int,
-    path: str = "illumination.diversity",
+    path: str,
 ) -> Field:
     """Complete a field to a number of modes.
 

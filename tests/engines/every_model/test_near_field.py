@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ptypy.core.save_load import read_content
 from ptypy.utils import Param
 
 SETUP = {"energy": 17.0, "distance": 0.4, "psize": 1e-6, "size": 48}
@@ -70,3 +71,17 @@ def test_a_beam_that_fills_the_frame_is_cut_only_if_that_is_asked_for(reconstruc
         # In single precision what is cut is not there at all.
         assert (light.sum() < 1e-6 * true.sum()) == cut
         assert cut or light.sum() > 0.8 * true.sum()
+
+
+@pytest.mark.parametrize("asked", [{}, {"probe_support": 0.7}])
+def test_parameters_that_were_used_do_the_same_again(reconstruct, truth, tmp_path, asked):
+    probes = []
+    pars = {"numiter": 2, **asked}
+    for _ in range(2):
+        run = reconstruct(truth).place()
+        run.run("EPIE", **pars)
+        probes.append(next(iter(run.ptycho.probe.S.values())).data)
+        file = run.ptycho.save_run(tmp_path / "used.ptyr", kind="used_params")
+        (pars,) = read_content(file).pars.engines.values()
+        del pars["name"]
+    np.testing.assert_array_equal(*probes)

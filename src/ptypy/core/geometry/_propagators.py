@@ -169,13 +169,14 @@ class NearField:
             for length, step in zip(shape, resolution, strict=True)
         ]
         cosine = np.emath.sqrt(1.0 - np.add.outer(*squares))
-        self._kernel: Field = np.exp(2j * np.pi * distance / lam * (cosine - 1.0))
+        self.kernel: Field = np.exp(2j * np.pi * distance / lam * (cosine - 1.0))
+        """`transfer` in double precision, shape (H, W)."""
         self._shape = shape
 
     @property
     def transfer(self) -> npt.NDArray[np.complex64]:
         """What multiplies the spectrum, zero frequency at pixel (0, 0), shape (H, W)."""
-        return self._kernel.astype(np.complex64)
+        return self.kernel.astype(np.complex64)
 
     @property
     def pre_phase(self) -> npt.NDArray[np.complex64]:
@@ -189,11 +190,11 @@ class NearField:
 
     def fw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate (..., H, W) waves to the detector, in the precision of the input."""
-        return self._convolve(field, self._kernel)
+        return self._convolve(field, self.kernel)
 
     def bw(self, field: npt.NDArray[Any]) -> Field:
         """Propagate back to the sample: the inverse of `fw` for all that can travel."""
-        return self._convolve(field, self._kernel.conj())
+        return self._convolve(field, self.kernel.conj())
 
     def _convolve(self, field: npt.NDArray[Any], kernel: Field) -> Field:
         wave = _fourier(as_complex(field).copy(), self._transforms, inverse=False)

@@ -62,7 +62,7 @@ def probe_from(
     p.update(pars if isinstance(pars, Mapping) else {"model": pars}, in_place_depth=99)
     height, width = (int(n) for n in geometry.shape)
     field = _arriving(p, geometry, (height, width))
-    field = diversify(field, p.diversity, modes)
+    field = diversify(field, p.diversity, modes, "illumination.diversity")
     wanted = photons if p.photons is None else p.photons
     power = float(np.sum(np.abs(field) ** 2))
     if not (np.isfinite(power) and power > 0):

@@ -16,7 +16,6 @@ from ptypy.core.manager._full import (
     OPRModel,
 )
 from ptypy.core.manager._manager import ModelManager
-from ptypy.core.manager._placement import make_room
 from ptypy.core.manager._scan_model import BlockScanModel, ScanModel
 from ptypy.core.manager._statistics import Statistics
 from ptypy.core.manager._vanilla import BlockVanilla, Vanilla
@@ -37,5 +36,4 @@ __all__ = [
     "ScanModel",
     "Statistics",
     "Vanilla",
-    "make_room",
 ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ptypy import defaults_tree
 from ptypy.core.classes import POD
@@ -11,8 +14,11 @@ from ptypy.core.manager._block import Block
 from ptypy.core.manager._optics import sharing_faults
 from ptypy.core.manager._pods import pods_of
 from ptypy.core.manager._scan_model import ScanModel
-from ptypy.errors import Fault, ParameterError
+from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.utils import parallel
+
+if TYPE_CHECKING:
+    from ptypy.core.classes import Storage
 
 __all__ = ["ModelManager"]
 
@@ -87,6 +93,27 @@ class ModelManager:
         most = int(getattr(self.ptycho, "frames_per_block", 100_000)) * parallel.size
         arrived = [block for scan in self.scans.values() for block in scan.new_data(most)]
         return arrived or None
+
+    def grow(self, storage: Storage, positions: npt.NDArray[np.float64]) -> None:
+        """Let an object have room for frames elsewhere than where they were recorded.
+
+        Every process must call it, with the same positions. What it had stays; new pixels are
+        those that the object would have begun with.
+
+        Parameters
+        ----------
+        storage : Storage
+            An object that frames of the run see.
+        positions : (n, 2) float64
+            Where the centre of the probe will fall on the object [m], (y, x).
+        """
+        for scan in self.scans.values():
+            optics = scan.object_owner.optics
+            for known, setup in zip(optics.objects, scan.setups, strict=False):
+                if known is storage:
+                    optics.grow(storage, setup, positions)
+                    return
+        raise DataError(f"no frame of this run sees an object {storage.ID}")
 
     def make_pods(self) -> dict[str, POD]:
         """Make a `POD` for every wave of every frame that has none yet.

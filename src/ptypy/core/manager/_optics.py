@@ -119,7 +119,7 @@ class Optics:
         for storage, setup in zip(self.objects, user.setups, strict=False):
             if user is not self._scan:
                 _check_fit(user, storage, setup, "object_share_with", same_shape=True)
-            self._grow(storage, setup, positions)
+            self.grow(storage, setup, positions)
         return self.objects
 
     def _make_object(self, user: ScanModel, number: int, positions: Positions) -> Storage:
@@ -144,7 +144,7 @@ class Optics:
         finally:
             self._scan.region = None
 
-    def _grow(self, storage: Storage, setup: Geo, positions: Positions) -> None:
+    def grow(self, storage: Storage, setup: Geo, positions: Positions) -> None:
         """Make room; new pixels of several modes are drawn, as equal modes would never part."""
         origin, (_, height, width) = storage.center, storage.shape
         if make_room(storage, positions, _frame(setup)) and storage.nlayers > 1:

@@ -12,6 +12,7 @@ from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
 if TYPE_CHECKING:
+    from ptypy.core.classes import Storage
     from ptypy.core.manager import ScanModel
     from ptypy.core.ptycho._ptycho import Ptycho
     from ptypy.engines import BaseEngine
@@ -120,17 +121,24 @@ def _doubt_power(label: str, scan: ScanModel, engine: BaseEngine) -> None:
     """Say that the model is much brighter or darker than the frames; refuse what is zero."""
     block = scan.blocks[0]
     brightest = block.max_power
-    for storage, name in ((block.probe, "probe"), (block.obj, "object")):
-        power = float(np.sum(np.abs(storage.data.astype(np.complex128)) ** 2))
-        if not (np.isfinite(power) and power > 0):
-            what = "is zero everywhere" if power == 0 else "is not finite"
-            raise DataError(
-                f"scan {label!r}: the {name} that engine {engine.label} is to begin with {what}: "
-                "give it values, or begin anew"
-            )
-    light = float(np.sum(np.abs(block.probe.data.astype(np.complex128)) ** 2))
-    passed = float(np.mean(np.abs(block.obj.data.astype(np.complex128)) ** 2))
-    ratio = light * passed / brightest
+    light = passing = 0.0
+    for colour in block.colours:
+        for storage, name in ((colour.probe, "probe"), (colour.obj, "object")):
+            if not (np.isfinite(power := _power(storage)) and power > 0):
+                what = "is zero everywhere" if power == 0 else "is not finite"
+                number = "" if len(block.colours) == 1 else f" {storage.ID}"
+                raise DataError(
+                    f"scan {label!r}: the {name}{number} that engine {engine.label} is to begin "
+                    f"with {what}: give it values, or begin anew"
+                )
+        power = _power(colour.probe) * float(colour.geometry.p.transmitted)
+        if block.probe_rows is not None:
+            # Each frame has as many layers for itself.
+            power *= block.probe_rows.shape[1] / colour.probe.nlayers
+        light += power
+        passing += power * _power(colour.obj) / colour.obj.data[0].size
+    passed = passing / light
+    ratio = passing / brightest
     if not 1 / WILD <= ratio <= WILD:
         logger.error(
             "scan %s: engine %s begins with a probe that brings %.3g photons, through an object "
@@ -138,6 +146,11 @@ def _doubt_power(label: str, scan: ScanModel, engine: BaseEngine) -> None:
             "and the probe is scaled to the frames.",
             label, engine.label, light, passed, brightest,
         )  # fmt: skip
+
+
+def _power(storage: Storage) -> float:
+    """Sum up the squared moduli of all layers."""
+    return float(np.sum(np.abs(storage.data.astype(np.complex128)) ** 2))
 
 
 def _distance_to_next(places: Positions) -> Positions:

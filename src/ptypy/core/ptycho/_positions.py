@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.manager import make_room
 from ptypy.engines import bring_together
 
 if TYPE_CHECKING:
@@ -64,7 +63,8 @@ def restore_positions(run: Ptycho, content: Mapping[str, Any]) -> None:
         if not len(saved.get(obj.ID, ())) or obj.ID not in indices:
             continue
         places = np.asarray(saved[obj.ID], np.float64)
-        make_room(obj, places, blocks[0].object_views.shape)
+        for colour in blocks[0].colours:
+            run.model.grow(colour.obj, places)
         for block in blocks:
             _move(block, places, np.asarray(indices[obj.ID]))
     run.record_positions = True

@@ -147,8 +147,17 @@ def _latest(run: Ptycho) -> tuple[Path | None, Param | None]:
 
 
 def _check(run: Ptycho, file: Path, content: Param) -> None:
-    """Refuse a save of other scans, of another setup, or of another number of modes."""
+    """Refuse a save of other scans, of another setup, or of another number of modes.
+
+    Probes of single frames are as many as frames have arrived, then and now.
+    """
     wrong = []
+    single = {
+        id(colour.probe)
+        for block in run.model.blocks
+        if block.probe_rows is not None
+        for colour in block.colours
+    }
     for container, name in ((run.probe, "probe"), (run.obj, "obj")):
         for ID, storage in container.storages.items():
             saved = content[name].get(ID)
@@ -156,7 +165,9 @@ def _check(run: Ptycho, file: Path, content: Param) -> None:
                 wrong.append(f"it has no {name} {ID}")
                 continue
             was, now = np.shape(saved["data"]), storage.data.shape
-            if was != now if name == "probe" else was[0] != now[0]:
+            first = 1 if id(storage) in single else 0
+            last = None if name == "probe" else 1
+            if was[first:last] != now[first:last]:
                 wrong.append(f"its {name} {ID} has the shape {was}, this run's has {now}")
             if not np.allclose(saved["_psize"], storage.psize, rtol=1e-6, atol=0):
                 wrong.append(f"the pixels of its {name} {ID} have another size")
