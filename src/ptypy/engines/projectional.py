@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from ptypy.core.manager import Block
 
 
+PLATEAU = 1.03
+"""How far above its lowest the residual may be while the difference map searches.
+
+Before it finds what it looks for it often stays at a level for many iterations, and goes up and
+down there a little."""
+
+
 class ProjectionEngine(BoundedEngine):
     """Exit waves that obey the measurement and the overlap of the frames, in turns.
 
@@ -271,9 +278,9 @@ class DM(ProjectionEngine):
     lowlim = 0.0
     help = So many iterations without gain halve the reflection; None keeps it
     doc = The reflection is alpha over 1 + k / step_decay, with k the number of iterations after
-      which the residual was not below all before. Where the data contradict themselves (noise,
-      positions, a beam that is not stable) the difference map goes on searching, and the error
-      grows again. Without effect if `compute_log_likelihood` is off.
+      which the residual was more than 3 % above its lowest. Where the data contradict themselves
+      (noise, positions, a beam that is not stable) the difference map goes on searching, and the
+      error grows again. Without effect if `compute_log_likelihood` is off.
     userlevel = 2
 
     [name]
@@ -312,9 +319,9 @@ class DM(ProjectionEngine):
         return Coefficients(-alpha, 1.0, 1.0 + alpha)
 
     def weigh(self, num: int) -> None:
-        """Count iterations after which the residual was not below all before."""
+        """Count iterations after which the residual was above its lowest by more than a little."""
         if self.curiter > self.p.probe_update_start:
-            if self.residual >= self._least:
+            if self.residual > PLATEAU * self._least:
                 self._gainless += num
             self._least = min(self._least, self.residual)
 
