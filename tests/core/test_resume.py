@@ -137,6 +137,7 @@ def test_several_processes_go_on_together(start, run_text, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # some forty processes, each of which starts anew
 def test_a_run_killed_at_random_again_and_again_loses_no_saved_iteration(start, run_text, tmp_path):
     random = np.random.default_rng(5)
     engines = ({"name": "EPIE", "numiter": 40}, {"name": "ML", "numiter": 12})
