@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,23 @@ class Started:
 
     def end(self, timeout=100):
         """Wait until it ends; give the exit code and all that was said."""
-        rest, _ = self.process.communicate(timeout=timeout)
-        return self.process.returncode, "".join(self.said) + rest
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        # Not `communicate`: it would pass over what `wait_for` has read ahead.
+        late = threading.Event()
+
+        def give_up():
+            late.set()
+            self.kill_all()
+
+        watch = threading.Timer(timeout, give_up)
+        watch.start()
+        self.said.extend(self.process.stdout)
+        self.process.wait()
+        watch.cancel()
+        said = "".join(self.said)
+        assert not late.is_set(), f"the process was still running after {timeout} s:\n{said}"
+        return self.process.returncode, said
 
     def kill_all(self):
         """Kill the script, and what mpiexec has started."""

@@ -167,7 +167,7 @@ def test_a_scan_that_is_declared_to_end_early_is_reconstructed_from_what_there_i
 @pytest.mark.parametrize("processes", [None, 2])
 def test_a_writer_that_never_comes_back_ends_the_scan_loudly(start, writer, run_text, processes):
     writer.do("open", "more")
-    run = start(reader(run_text, timeout=6.0), processes)
+    run = start(reader(run_text, timeout=1.0), processes)
     run.wait_for("iterated with 10 frames")
     writer.started.kill_all()
     code, said = run.end()

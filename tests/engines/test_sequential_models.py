@@ -209,8 +209,7 @@ def run(engine, scan, **pars):
     p.io = Param(rfile=None, autosave=Param(active=False))
     p.scans.moon.data = Param(name="MoonFlowerScan", shape=32, num_frames=60, save=None)
     p.scans.moon.illumination = Param(diversity=None)
-    history = Ptycho(p, level=5).runtime.iter_info
-    return history[0]["residual"], history[-1]["residual"]
+    return [entry["residual"] for entry in Ptycho(p, level=5).runtime.iter_info]
 
 MODELS = [
     {"name": "BlockFull"},
@@ -223,9 +222,9 @@ MODELS = [
 """
 RESIDUALS = """
 for scan in MODELS:
-    first, last = run("WASP", scan, numiter=12, probe_update_start=1)
+    residuals = run("WASP", scan, numiter=12, probe_update_start=1)
     if parallel.master:
-        print("residuals", first, last, flush=True)
+        print("residuals", *residuals, flush=True)
 """
 
 
@@ -236,9 +235,10 @@ def test_several_processes_average_over_any_model(mpirun):
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("residuals")]
     (compiled, own, *others) = [[float(word) for word in line.split()[1:]] for line in lines]
-    np.testing.assert_allclose(own, compiled, rtol=1e-3)  # 2e-4 was seen
+    # Later the rounding of single precision shows: it grows some threefold in each iteration.
+    np.testing.assert_allclose(own[:5], compiled[:5], rtol=1e-5)
     assert len(others) == 3
-    for first, last in (own, *others):
+    for first, *_, last in (own, *others):
         assert last < 0.6 * first
 
 
