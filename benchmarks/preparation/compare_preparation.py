@@ -250,24 +250,38 @@ def print_prepared(found: list[dict[str, Any]]) -> None:
         )  # fmt: skip
 
 
+def machine_name() -> str:
+    """Say which processor this is, where Linux tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def main() -> None:
     asked = arguments()
     sizes = counts(asked)
+    machine = {
+        "date": time.strftime("%Y-%m-%d"), "machine": machine_name(), "processors": os.cpu_count(),
+        "python": platform.python_version(),
+    }  # fmt: skip
+    print(" ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         home = Path(folder)
         files = make_files(home, sizes, asked.layouts)
         blocks = {size: block for size, (_, block) in sizes.items()}
         plan = plan_of(asked, home, files, blocks)
-        found = [measure(plan, threads) for threads in asked.threads]
-    machine = {
-        "date": time.strftime("%Y-%m-%d"), "machine": platform.machine(),
-        "processors": os.cpu_count(), "python": platform.python_version(),
-    }  # fmt: skip
-    print(" ".join(f"{name} {value}" for name, value in machine.items()))
-    for show in (print_rates, print_gain, print_saving, print_prepared):
+        for threads in asked.threads:
+            found.append(measure(plan, threads))
+            # A long run that is stopped leaves what it has measured.
+            if asked.json:
+                asked.json.write_text(json.dumps({**machine, "runs": found}, indent=1))
+            print_rates(found[-1:])
+    for show in (print_gain, print_saving, print_prepared):
         show(found)
-    if asked.json:
-        asked.json.write_text(json.dumps({**machine, "runs": found}, indent=1))
 
 
 if __name__ == "__main__":
