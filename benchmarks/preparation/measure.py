@@ -54,22 +54,22 @@ class Task:
             self.fields = {name: file[name][()] for name in ("dark", "flat", "mask")}
             self.positions = np.stack([file["y"][()], file["x"][()]], axis=1)
 
-    def steps(self, *, cuts_first: bool) -> Straightforward:
+    def steps(self, *, careful: bool) -> Straightforward:
         used = ("dark", "flat", "mask") if self.corrects else ("mask",)
         given = {name: self.fields[name] for name in used}
         size = self.raw.size
-        return Straightforward((size, size), self.recipe, **given, cuts_first=cuts_first)
+        return Straightforward((size, size), self.recipe, **given, careful=careful)
 
     def scan(self, **more: Any) -> PtyScan:
         return open_scan(self.raw, self.recipe, corrects=self.corrects, **more)
 
-    def plainly(self, *, cuts_first: bool) -> Work:
+    def plainly(self, *, careful: bool) -> Work:
         """Prepare with NumPy, into one block of memory that is used again and again."""
-        first = self.steps(cuts_first=cuts_first)
+        first = self.steps(careful=careful)
         out = np.zeros((self.block, *first.shape), first.dtype(np.dtype(np.uint16)))
 
         def work() -> None:
-            steps = self.steps(cuts_first=cuts_first)
+            steps = self.steps(careful=careful)
             prepare_file(self.raw.path, FRAMES, steps, statistics=self.plan["statistics"], out=out)
 
         return work
@@ -87,8 +87,8 @@ class Task:
         """Compare results; give our blocks."""
         blocks, mask = collect(self.scan(), self.block)
         mine, where = np.concatenate(blocks), f"{self.raw.path}, {self.region}"
-        for cuts_first in {False, self.region != "full"}:
-            theirs = prepare_file(self.raw.path, FRAMES, self.steps(cuts_first=cuts_first))
+        for careful in (False, True):
+            theirs = prepare_file(self.raw.path, FRAMES, self.steps(careful=careful))
             tolerance = 1e-5 if self.corrects else 0
             np.testing.assert_allclose(mine, theirs.data, rtol=tolerance, err_msg=where)
             np.testing.assert_array_equal(mask, theirs.mask, err_msg=where)
@@ -98,9 +98,8 @@ class Task:
         return blocks
 
     def works(self, blocks: list[np.ndarray]) -> dict[str, Work]:
-        works: dict[str, Work] = {"straightforward": self.plainly(cuts_first=False)}
-        if self.region != "full":
-            works["cuts first"] = self.plainly(cuts_first=True)
+        works: dict[str, Work] = {"straightforward": self.plainly(careful=False)}
+        works["careful"] = self.plainly(careful=True)
         works["ours"] = lambda: deliver(self.scan(), self.block)
         if self.raw.layout != "npy":
             works["old style"] = lambda: deliver(self.scan(old_style=True), self.block)

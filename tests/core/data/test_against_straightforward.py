@@ -55,12 +55,12 @@ def raw(request, tmp_path_factory):
     return raw_files.write_raw(path, pool, FRAMES, layout, fields)
 
 
-def _plainly(raw, region, *, corrects, masks=True, orientation=0, rebin=1):
+def _plainly(raw, region, *, corrects, masks=True, orientation=0, rebin=1, careful=False):
     with h5py.File(raw.fields) as file:
         given = {name: file[name][()] for name in ("dark", "flat")} if corrects else {}
         given["mask"] = file["mask"][()] if masks else None
     recipe = straightforward.Recipe(orientation=orientation, rebin=rebin, **region)
-    steps = straightforward.Straightforward((HEIGHT, WIDTH), recipe, **given)
+    steps = straightforward.Straightforward((HEIGHT, WIDTH), recipe, **given, careful=careful)
     return straightforward.prepare_file(raw.path, raw_files.FRAMES, steps)
 
 
@@ -102,6 +102,16 @@ def test_a_scan_is_prepared_as_by_the_plainest_code(raw, region, orientation, re
         assert data.dtype.kind == "u"
         np.testing.assert_array_equal(data, expected.data)
     np.testing.assert_array_equal(masks, np.broadcast_to(expected.mask, masks.shape))
+
+
+@pytest.mark.parametrize("corrects", [False, True])
+def test_careful_code_gives_what_the_plainest_gives(raw, corrects):
+    way = {"corrects": corrects, "orientation": 5, "rebin": 2}
+    for region in REGIONS.values():
+        plain = _plainly(raw, region, **way)
+        careful = _plainly(raw, region, **way, careful=True)
+        np.testing.assert_allclose(careful.data, plain.data, rtol=1e-6 if corrects else 0)
+        np.testing.assert_array_equal(careful.mask, plain.mask)
 
 
 @pytest.mark.parametrize("corrects", [False, True])
