@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plain_engines
 from our_engines import Run, Transforms, first_order, threads_of_kernels
 from plain_engines import Problem
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from quiet import take_turns
 
 NOISES = {"gaussian": (1.0, 1.0), "poisson": (2.0, 1e-3)}
