@@ -93,6 +93,11 @@ def kernel(function: Function) -> Function:
     return cast("Function", compiled)
 
 
+def inlined(function: Function) -> Function:
+    """Compile a function into those that call it."""
+    return cast("Function", numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
 def compile_c_function(function: Callable[..., Any], arguments: int, name: str) -> Any:
     """Compile a function of integers that gives an integer; kernels call it by its ``address``.
 
@@ -192,12 +197,19 @@ def _fill64(builder: Any, address: Any, value: Any) -> None:
     builder.store(vector, pointer(builder, address, vector.type), align=1)
 
 
-@instruction(types.void, types.intp, types.intp, types.boolean, types.uint64)
-def _copy16_or_fill(builder: Any, source: Any, target: Any, copies: Any, value: Any) -> None:
-    """Copy 16 bytes, or write eight bytes twice; the source is read in both cases."""
-    twice = _repeat(builder, value, 2)
+@instruction(types.intp, types.intp)
+def _hide(builder: Any, value: Any) -> Any:
+    """Give the same number, of which the compiler knows nothing: it cannot make it a branch."""
+    identity = ir.FunctionType(_i64, [_i64])
+    return builder.asm(identity, "", "=r,0", [value], side_effect=False)
+
+
+@instruction(types.void, types.intp, types.intp, types.intp, types.uint64)
+def _copy16_or_fill(builder: Any, source: Any, target: Any, fills: Any, value: Any) -> None:
+    """Copy 16 bytes if ``fills`` is 0, or write eight bytes twice if it is -1."""
+    fills, twice = _repeat(builder, fills, 2), _repeat(builder, value, 2)
     vector = builder.load(pointer(builder, source, twice.type), align=1)
-    vector = builder.select(copies, vector, twice)
+    vector = builder.xor(vector, builder.and_(builder.xor(vector, twice), fills))
     builder.store(vector, pointer(builder, target, twice.type), align=1)
 
 
@@ -227,43 +239,44 @@ def copy64(builder: Any, source: Any, target: Any) -> None:
 
 # --- matches -----------------------------------------------------------------------------------
 
-# The last d bytes, repeated to eight: cut them out, then multiply by ones d bytes apart. From
-# eight bytes on there is nothing to repeat.
-_CUT = np.array([0] + [(1 << 8 * d) - 1 for d in range(1, 9)], np.uint64)
-_REPEAT = np.array([0] + [sum(1 << 8 * k for k in range(0, 8, d)) for d in range(1, 9)], np.uint64)
-_FIT_EIGHT = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8 | 1 << 16
-"""The distances that divide eight, and 16, which stands for all above."""
+# The last d bytes, repeated to eight: cut them out, then multiply by ones d bytes apart.
+_CUT = np.array([(1 << 8 * d) - 1 for d in range(8)], np.uint64)
+_REPEAT = np.array([0] + [sum(1 << 8 * k for k in range(0, 8, d)) for d in range(1, 8)], np.uint64)
+_STEP = np.array([0] + [8 // d * d for d in range(1, 8)], np.int64)
+_PAIRS = np.uint64(0x0001000100010001)
 
 
 @kernel
-def _copy_odd(target: int, distance: int, stop: int, pattern: int) -> None:
-    """Continue what stands 3, 5, 6, 7 or 9 to 15 bytes before ``target``."""
-    if distance > 8:
+def _copy_near(target: int, distance: int, stop: int) -> None:
+    """Continue what stands 3 to 15 bytes before ``target``; up to `MARGIN` bytes too many."""
+    if distance >= 8:
         while target < stop:
             _copy8(target - distance, target)
             target += 8
         return
-    step = 6 if distance == 3 else distance
+    pattern = (_eight(target - distance) & _CUT[distance]) * _REPEAT[distance]
     while target < stop:
         _put_eight(target, pattern)
-        target += step
+        target += _STEP[distance]
 
 
-@kernel
-def _copy_match(target: int, distance: int, stop: int) -> None:
+@inlined
+def _copy_match(out: int, target: int, distance: int, stop: int) -> None:
     """Continue what stands ``distance`` bytes before ``target``; up to `MARGIN` bytes too many.
 
-    Whether a match is near cannot be guessed: both answers are calculated, one is chosen.
+    A third of all matches in planes of bits repeats one or two bytes, and which cannot be guessed:
+    both answers are calculated, one is chosen. What was just written is read byte by byte. To read
+    more at once than was written at once would wait for the cache.
     """
-    source = target - distance
-    near = min(distance, 8)
-    pattern = (_eight(source) & _CUT[near]) * _REPEAT[near]
-    if not (_FIT_EIGHT >> min(distance, 16)) & 1:
-        _copy_odd(target, distance, stop, pattern)
+    if 2 < distance < 16:
+        _copy_near(target, distance, stop)
         return
-    is_far = distance >= 16
-    _copy16_or_fill(source, target, is_far, pattern)
-    _copy16_or_fill(source + 16, target + 16, is_far, pattern)
+    pattern = np.uint64(byte(target - distance) | byte(target - 1) << 8) * _PAIRS
+    fills = _hide((distance - 16) >> 63)
+    source = target - distance
+    source ^= (source ^ out) & fills
+    _copy16_or_fill(source, target, fills, pattern)
+    _copy16_or_fill(source + 16, target + 16, fills, pattern)
     target += 32
     if target >= stop:
         return
@@ -284,7 +297,7 @@ def _copy_match(target: int, distance: int, stop: int) -> None:
 # --- sequences ---------------------------------------------------------------------------------
 
 
-@kernel
+@inlined
 def _copy_literals(source: int, limit: int, target: int, stop: int) -> None:
     """Copy to ``target`` ... ``stop`` and up to `MARGIN` bytes more; read nothing at ``limit``."""
     while target < stop and limit - source >= 64:
@@ -360,6 +373,6 @@ def decode_lz4(source: int, stop: int, limit: int, out: int, size: int) -> int:
             source, length = _read_length(source, stop, length)
         if distance - 1 >= at - out or distance == 0 or length > end - at or source == 0:
             return BROKEN
-        _copy_match(at, distance, at + length)
+        _copy_match(out, at, distance, at + length)
         at += length
     return BROKEN
