@@ -98,49 +98,88 @@ def _hide_zero(builder: Any, lanes: int) -> Any:
     return builder.shuffle_vector(first, first, _constants(ir.IntType(32), [0] * lanes))
 
 
-def _interleave(builder: Any, parts: Sequence[Any]) -> Any:
+def _shuffle(builder: Any, a: Any, b: Any, order: Sequence[int]) -> Any:
+    return builder.shuffle_vector(a, b, _constants(ir.IntType(32), order))
+
+
+def _zip(builder: Any, low: Any, high: Any, width: int) -> list[Any]:
+    """Take ``width`` bytes of ``low`` and ``high`` by turns; two vectors like them."""
+    size = low.type.count
+    lane = min(size, 16)
+    if size > lane:
+        # Processors interleave within lanes of 16 bytes: first put there what belongs there.
+        words = ir.VectorType(_i64, size // 8)
+        order = [k // 2 + k % 2 * (size // 16) for k in range(size // 8)]
+        moved = (builder.bitcast(v, words) for v in (low, high))
+        low, high = (builder.bitcast(_shuffle(builder, v, v, order), low.type) for v in moved)
+    return [
+        _shuffle(
+            builder,
+            low,
+            high,
+            [
+                start + half + side + k
+                for start in range(0, size, lane)
+                for half in range(first, first + lane // 2, width)
+                for side in (0, size)
+                for k in range(width)
+            ],
+        )
+        for first in (0, lane // 2)
+    ]
+
+
+def _interleave(builder: Any, parts: Sequence[Any]) -> list[Any]:
     """Join vectors of bytes: the k-th element is made of the k-th bytes of all, lowest first."""
-    while len(parts) > 1:
-        joined = []
-        for low, high in zip(parts[::2], parts[1::2], strict=True):
-            n, width = low.type.count, low.type.element.width
-            order = [k // 2 + (k % 2) * n for k in range(2 * n)]
-            both = builder.shuffle_vector(low, high, _constants(ir.IntType(32), order))
-            joined.append(builder.bitcast(both, ir.VectorType(ir.IntType(2 * width), n)))
-        parts = joined
-    return parts[0]
+    columns, width = [[part] for part in parts], 1
+    while len(columns) > 1:
+        columns = [
+            [v for a, b in zip(low, high, strict=True) for v in _zip(builder, a, b, width)]
+            for low, high in zip(columns[::2], columns[1::2], strict=True)
+        ]
+        width *= 2
+    return columns[0]
 
 
 def _gather(  # noqa: PLR0917
     builder: Any, planes: Any, row: Any, itemsize: int, alike: int, zeros: Any
-) -> Any:
-    """Make a vector of elements of planes that begin at ``planes``, ``row`` bytes apart.
+) -> list[Any]:
+    """Make vectors of elements of planes that begin at ``planes``, ``row`` bytes apart.
 
     Planes ``alike`` and above are equal.
     """
     lanes = zeros.type.count
-    bits = [
-        _load_bits(builder, builder.add(planes, builder.mul(row, _i64(b))), lanes)
-        for b in range(alike + 1)
-    ]
+
+    def load_bits(b: int) -> Any:
+        # Where it is used: there are seven registers of booleans, and compilers keep the order.
+        return _load_bits(builder, builder.add(planes, builder.mul(row, _i64(b))), lanes)
+
+    top = load_bits(alike)
     used = next(n for n in (1, 2, 4, 8) if 8 * n >= alike)
+    if 2 * used == itemsize:
+        used = itemsize  # to interleave is faster than to widen, if only to twice the width
     parts = []
     for k in range(used):
         own = range(8 * k, min(8 * k + 8, alike))
         rest = sum(1 << b for b in range(8)) - sum(1 << b % 8 for b in own)
         part = zeros
         for b in own:
-            part = _add_where(builder, bits[b], part, 1 << b % 8)
+            part = _add_where(builder, load_bits(b), part, 1 << b % 8)
         if rest:
-            part = _add_where(builder, bits[alike], part, rest)
+            part = _add_where(builder, top, part, rest)
         parts.append(part)
-    value = _interleave(builder, parts)
+    vectors = _interleave(builder, parts)
     if used == itemsize:
-        return value
-    element = ir.IntType(8 * itemsize)
+        return vectors
+    element, count = ir.IntType(8 * itemsize), lanes // used
     high = (1 << 8 * itemsize) - (1 << 8 * used)
-    value = builder.zext(value, ir.VectorType(element, lanes))
-    return _add_where(builder, bits[alike], value, high)
+    wide = []
+    for k, vector in enumerate(vectors):
+        narrow = builder.bitcast(vector, ir.VectorType(ir.IntType(8 * used), count))
+        value = builder.zext(narrow, ir.VectorType(element, count))
+        bits = _shuffle(builder, top, top, range(k * count, (k + 1) * count))
+        wide.append(_add_where(builder, bits, value, high))
+    return wide
 
 
 def _build_loop(  # noqa: PLR0917
@@ -153,9 +192,11 @@ def _build_loop(  # noqa: PLR0917
         zeros = _hide_zero(builder, lanes)
         with cgutils.for_range_slice(builder, first, stop, _i64(lanes), _i64) as (at, _):
             place = builder.add(planes, builder.lshr(at, _i64(3)))
-            value = _gather(builder, place, row, itemsize, alike, zeros)
             target = builder.add(out, builder.mul(at, _i64(itemsize)))
-            builder.store(value, pointer(builder, target, value.type), align=1)
+            vectors = _gather(builder, place, row, itemsize, alike, zeros)
+            for k, vector in enumerate(vectors):
+                part = builder.add(target, _i64(k * lanes * itemsize // len(vectors)))
+                builder.store(vector, pointer(builder, part, vector.type), align=1)
 
 
 @instruction(types.void, *[types.intp] * 5, constants=1)
