@@ -244,7 +244,7 @@ def decode(scratch: int, first: int, stop: int, out: int) -> int:
     scratch : int
         Address of the scratch.
     first, stop : int
-        Which elements, 0 <= first <= stop <= elements, in C order.
+        Which elements, 0 <= first <= stop <= elements, in C order; not checked.
     out : int
         Where ``(stop - first) * itemsize`` bytes go; not one more is written.
 

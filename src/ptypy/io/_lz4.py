@@ -193,8 +193,10 @@ def _repeat(builder: Any, value: Any, times: int) -> Any:
 @instruction(types.void, types.intp, types.uint64)
 def _fill64(builder: Any, address: Any, value: Any) -> None:
     """Write eight bytes eight times."""
-    vector = _repeat(builder, value, 8)
-    builder.store(vector, pointer(builder, address, vector.type), align=1)
+    vector = _repeat(builder, value, 4)
+    for k in (0, 32):
+        place = pointer(builder, builder.add(address, _i64(k)), vector.type)
+        builder.store(vector, place, align=1)
 
 
 @instruction(types.intp, types.intp)
@@ -214,9 +216,14 @@ def _copy16_or_fill(builder: Any, source: Any, target: Any, fills: Any, value: A
 
 
 def _copy(builder: Any, source: Any, target: Any, size: int) -> None:
-    kind = ir.VectorType(_i8, size)
-    vector = builder.load(pointer(builder, source, kind), align=1)
-    builder.store(vector, pointer(builder, target, kind), align=1)
+    # Vectors of 32 bytes at most: with 64, blocks of counts took 1.15 times as long (Cascade Lake).
+    kind = ir.VectorType(_i8, min(size, 32))
+    places = range(0, size, 32)
+    vectors = [
+        builder.load(pointer(builder, builder.add(source, _i64(k)), kind), align=1) for k in places
+    ]
+    for k, vector in zip(places, vectors, strict=True):
+        builder.store(vector, pointer(builder, builder.add(target, _i64(k)), kind), align=1)
 
 
 @instruction(types.void, types.intp, types.intp)
