@@ -36,7 +36,7 @@ def test_a_run_killed_at_any_step_where_a_set_is_there_already_leaves_it(tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "stride"),
-    [("append", 1), ("link", 1), ("gzip", 3), ("masks", 3), ("masks_link", 3)],
+    [("append", 1), ("link", 2), ("gzip", 4), ("masks", 4), ("masks_link", 4)],
 )
 def test_a_writer_killed_at_any_of_its_steps_loses_no_chunk(tmp_path, scenario, stride):
     assert kills("steps", scenario, tmp_path, stride) > 25
@@ -45,4 +45,4 @@ def test_a_writer_killed_at_any_of_its_steps_loses_no_chunk(tmp_path, scenario, 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["append", "link"])
 def test_a_writer_killed_at_random_times_loses_no_chunk(tmp_path, scenario):
-    assert kills("times", scenario, tmp_path, 50) >= 50
+    assert kills("times", scenario, tmp_path, 30) >= 30

@@ -21,6 +21,7 @@ from ptypy.experiment._hdf5_layout import (
 )
 from ptypy.experiment._hdf5_read import Opener, dataset_of, factor_of, read_numbers
 from ptypy.io.stored_frames import Window, read_frames
+from ptypy.io.stored_stack import StoredStack, map_frames
 from ptypy.io.written_frames import see_written, unwritten
 from ptypy.utils.parameters import Param
 from ptypy.utils.units import KEV, METRES
@@ -269,6 +270,14 @@ class Hdf5Files:
             dataset = dataset_of(file, source, name)
             label = f"{source.file}:{source.key}"
             return read_frames(dataset, numbers, window, label=label, outer=outer)
+
+    def stack(self, numbers: npt.NDArray[np.int64], window: Window) -> StoredStack | None:
+        """Find frames by number without reading them; None if only HDF5 can read them."""
+        source = self.where.intensities
+        with self.opened(source.file) as file:
+            dataset = dataset_of(file, source, "intensities")
+            label = f"{source.file}:{source.key}"
+            return map_frames(dataset, numbers, window, label=label, outer=self.outer)
 
     def _see_frames(self) -> None:
         if not np.prod(self.dataset_shape):

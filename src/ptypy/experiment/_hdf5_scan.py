@@ -22,6 +22,7 @@ from ptypy.experiment._untrusted import (
 )
 from ptypy.io import open_h5
 from ptypy.io.stored_frames import Window
+from ptypy.utils import parallel
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
@@ -182,10 +183,10 @@ class Hdf5Scan(PtyScan):
 
         Returns
         -------
-        frames : (n, rows, columns)
-            As they are stored; dark is corrected here only if a beam monitor is used, or if there
-            is one dark or flat a frame. Zero outside the region that will be cut from them, which
-            is not read.
+        frames : (n, rows, columns), or StoredStack
+            As they are stored; not read yet where the preparation can read them in their place.
+            Dark is corrected here only if a beam monitor is used, or if there is one dark or flat
+            a frame. Zero outside the region that will be cut from them, which is not read.
         positions : None
             `load_positions` gave them.
         weights : (n, rows, columns) bool or None
@@ -204,6 +205,25 @@ class Hdf5Scan(PtyScan):
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
         """Read frames by their number in the file, and correct what changes between them."""
         files, window, alone = self._files, self._window, self._window.alone
+        frames: Any = files.stack(numbers, window) if self._can_stay_stored else None
+        trusted = None
+        if frames is None:
+            frames, trusted = self._read_now(numbers, gain)
+        else:
+            frames.limit = saturation_limit(frames.dtype, self.info.saturation)
+        if files.has_each("mask"):
+            stored = files.frames(numbers, alone, "mask") != 0
+            trusted = _both(trusted, stored ^ bool(files.where.mask.get("invert", False)))
+        if trusted is None:
+            return frames, None
+        weights = _placed(np.broadcast_to(trusted, (len(numbers), *trusted.shape[-2:])), window)
+        return frames, weights if self.weight2d is None else weights & (self.weight2d > 0)
+
+    def _read_now(
+        self, numbers: npt.NDArray[np.int64], gain: npt.NDArray[np.float64] | None
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        """Read frames, see which counts of them are invalid, and correct them if that is due."""
+        files, window, alone = self._files, self._window, self._window.alone
         frames = files.frames(numbers, alone if self._corrects_here else window)
         part = window.target if frames.shape[1:] == window.shape else alone.target
         weight = None if self.weight2d is None else self.weight2d[window.target]
@@ -216,13 +236,16 @@ class Hdf5Scan(PtyScan):
             real, usable = correct_frames(frames, dark, flat, gain)
             frames = _placed(real, window)
             trusted = _both(trusted, usable)
-        if files.has_each("mask"):
-            stored = files.frames(numbers, alone, "mask") != 0
-            trusted = _both(trusted, stored ^ bool(files.where.mask.get("invert", False)))
-        if trusted is None:
-            return frames, None
-        weights = _placed(np.broadcast_to(trusted, (len(numbers), *trusted.shape[-2:])), window)
-        return frames, weights if self.weight2d is None else weights & (self.weight2d > 0)
+        return frames, trusted
+
+    @property
+    def _can_stay_stored(self) -> bool:
+        """Whether nobody but the preparation looks at frames: it can read them in place."""
+        cls = type(self)
+        looks = cls.correct is not PtyScan.correct or "correct" in vars(self)
+        looks |= cls.load_block is not Hdf5Scan.load_block or "load_block" in vars(self)
+        sends = parallel.size > 1 and not self.load_in_parallel
+        return not (looks or sends or self._corrects_here)
 
     @property
     def _corrects_here(self) -> bool:

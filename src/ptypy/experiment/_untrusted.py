@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.io.stored_stack import invalid_counts
 from ptypy.utils.verbose import logger
 
 __all__ = ["invalid_counts", "saturation_limit", "say_empty", "trusted_counts"]
@@ -51,29 +52,6 @@ def saturation_limit(
     if stored.kind == "u":
         limits.append(float(np.iinfo(stored).max))
     return min(limits, default=None)
-
-
-def invalid_counts(frames: npt.NDArray[Any], limit: float | None) -> Bools:
-    """Mark counts that no detector counts: negative integers, and those from a limit on.
-
-    Parameters
-    ----------
-    frames : ndarray
-        Counts as they are stored, before anything is subtracted.
-    limit : float or None
-        See `saturation_limit`.
-
-    Returns
-    -------
-    bool, the shape of ``frames``
-    """
-    bad = np.zeros(frames.shape, dtype=bool)
-    if frames.dtype.kind == "b":
-        return bad
-    if limit is not None:
-        # Compared in double precision: float16 could not hold the limit.
-        np.greater_equal(frames, np.float64(limit), out=bad)
-    return bad | (frames < 0) if frames.dtype.kind == "i" else bad
 
 
 def trusted_counts(

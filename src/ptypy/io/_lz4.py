@@ -53,7 +53,7 @@ _i8, _i16, _i64 = (ir.IntType(bits) for bits in (8, 16, 64))
 
 def _stamp() -> tuple[float, int]:
     """Newest change and total size of the files whose code is compiled together."""
-    names = ("_lz4.py", "_bit_blocks.py", "_bitshuffle.py")
+    names = ("_lz4.py", "_bit_blocks.py", "unpacking.py")
     states = [Path(__file__).with_name(name).stat() for name in names]
     return max(s.st_mtime for s in states), sum(s.st_size for s in states)
 

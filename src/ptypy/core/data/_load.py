@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ptypy.core.data._hooks import ScanHooks
 from ptypy.core.data._prepare import Stack
 from ptypy.errors import DataError
+from ptypy.io.stored_stack import StoredStack
 
 __all__ = ["Loaded", "correct", "load", "position_array", "take"]
 
@@ -34,7 +35,8 @@ class Loaded:
         """Rows and columns of a frame; None without frames."""
         if not len(self.frames):
             return None
-        height, width = self.frames[0].shape
+        stack = self.frames
+        height, width = stack.shape[1:] if isinstance(stack, StoredStack) else stack[0].shape
         return (height, width)
 
 
@@ -88,8 +90,10 @@ def correct(scan: ScanHooks, loaded: Loaded, indices: Sequence[int], common: Any
 def take(loaded: Loaded, places: Sequence[int]) -> Loaded:
     """Cut out some of the frames, by their place; positions stay together."""
     weights = loaded.weights
-    if isinstance(loaded.frames, np.ndarray):
-        frames: Stack = loaded.frames[list(places)]
+    if isinstance(loaded.frames, StoredStack):
+        frames: Stack = loaded.frames.take(np.asarray(places, dtype=np.int64))
+    elif isinstance(loaded.frames, np.ndarray):
+        frames = loaded.frames[list(places)]
     else:
         frames = [loaded.frames[place] for place in places]
     if weights is not None and weights.ndim == 3:
@@ -138,8 +142,8 @@ def _block(answer: Any, indices: Sequence[int]) -> Loaded:
             f"it returned {_described(answer)}"
         )
     frames, positions, weights = answer
-    frames = np.asanyarray(frames)
-    if frames.ndim != 3 or len(frames) != len(indices):
+    frames = frames if isinstance(frames, StoredStack) else np.asanyarray(frames)
+    if len(frames.shape) != 3 or len(frames) != len(indices):
         raise DataError(
             f"load_block() was asked for {len(indices)} frames and returned shape "
             f"{frames.shape}: it must be (frames, rows, columns)"

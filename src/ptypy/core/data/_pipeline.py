@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,16 @@ import numpy.typing as npt
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._load import Loaded
 from ptypy.core.data._plan import Plan, make_plan
-from ptypy.core.data._prepare import Correction, correction, prepare_frames, prepare_weights
+from ptypy.core.data._prepare import (
+    Correction,
+    FrameSums,
+    correction,
+    prepare_and_sum,
+    prepare_weights,
+)
 from ptypy.core.data._settings import Settings
 from ptypy.errors import DataError
+from ptypy.io.stored_stack import StoredStack, invalid_counts
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
@@ -31,9 +39,11 @@ class Prepared:
     data: Array
     mask: npt.NDArray[np.bool_]
     weights: npt.NDArray[np.float32] | None
+    sums: FrameSums | None = None
+    """What was seen of each frame; None if nobody has looked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pipeline:
     """What is done to every frame of a scan."""
 
@@ -111,14 +121,75 @@ class Pipeline:
             tell_of_unusable(fix, loaded.weights if weights is None else weights, pipeline.plan)
         return pipeline
 
+    @cached_property
+    def shared(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32] | None]:
+        """Mask and weights of prepared frames that bring none."""
+        return prepare_weights(
+            self.weights, self.plan, None if self.fix is None else self.fix.usable
+        )
+
+    @cached_property
+    def usable(self) -> npt.NDArray[np.bool_] | None:
+        """Raw pixels (H, W) that all frames are trusted at; None for all."""
+        raw, given = self.plan.raw, self.weights
+        usable = np.ones(raw, dtype=bool) if self.fix is None else self.fix.usable
+        if given is not None and given.shape == raw:
+            usable = usable & (given > 0)
+        elif given is not None:
+            (top, left), (rows, columns) = (self.plan.top, self.plan.left), self.plan.region
+            inside = np.pad(usable, [(rows, rows), (columns, columns)])
+            inside[top + rows : top + 2 * rows, left + columns : left + 2 * columns] &= given > 0
+            usable = inside[rows : rows + raw[0], columns : columns + raw[1]]
+        return None if usable.all() else usable
+
     def run(self, loaded: Loaded) -> Prepared:
         """Prepare the frames of this process."""
-        weights = self.weights if loaded.weights is None else loaded.weights
-        usable = None if self.fix is None else self.fix.usable
-        mask, kept = prepare_weights(weights, self.plan, usable)
+        if loaded.weights is None:
+            mask, kept = self.shared
+        else:
+            bad = None if self.fix is None else self.fix.usable
+            mask, kept = prepare_weights(loaded.weights, self.plan, bad)
         if not len(loaded.frames):
             return Prepared(np.empty((0, *self.plan.shape)), mask, kept)
-        return Prepared(prepare_frames(loaded.frames, self.plan, self.fix), mask, kept)
+        data, sums = prepare_and_sum(
+            loaded.frames, self.plan, self.fix, usable=self.usable, trusted=mask
+        )
+        prepared = Prepared(data, mask, kept, sums)
+        if isinstance(loaded.frames, StoredStack):
+            return without_invalid(prepared, loaded.frames, self)
+        return prepared
+
+
+def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline) -> Prepared:
+    """Take trust from pixels of stored frames whose counts no detector counts."""
+    sums, plan = prepared.sums, pipeline.plan
+    if sums is None:
+        return prepared
+    say_empty(frames, sums)
+    suspects = sums.darkest < 0 if frames.dtype.kind == "i" else np.zeros(len(frames), bool)
+    if frames.limit is not None:
+        suspects |= sums.brightest >= frames.limit
+    if not suspects.any():
+        return prepared
+    shared = pipeline.usable
+    mask = np.broadcast_to(prepared.mask, prepared.data.shape).copy()
+    for k in np.flatnonzero(suspects):
+        good = ~invalid_counts(frames[int(k)], frames.limit)
+        mask[k] &= prepare_weights(good if shared is None else good & shared, plan)[0]
+    kept = prepared.weights
+    return replace(
+        prepared, mask=mask, weights=None if kept is None else np.where(mask, kept, np.float32(0))
+    )
+
+
+def say_empty(frames: StoredStack, sums: FrameSums) -> None:
+    """Say which frames hold no count at all: perhaps nobody has written them."""
+    empty = np.flatnonzero((sums.brightest == 0) & (sums.darkest == 0))
+    if len(empty):
+        logger.error(
+            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
+            "written?", frames.label, len(empty), len(frames), frames.numbers[empty[0]],
+        )  # fmt: skip
 
 
 def _misfits(raw: Pair, shape: Pair | None, masks: Sequence[Array | None]) -> list[str]:

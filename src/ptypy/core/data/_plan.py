@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ptypy.errors import DataError
 
@@ -60,6 +62,12 @@ class Plan:
             or self.top + self.region[0] > self.raw[0]
             or self.left + self.region[1] > self.raw[1]
         )
+
+    def unturned(self, prepared: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Turn prepared frames or masks (..., h, w) back, as views."""
+        transpose, flipud, fliplr = self.orientation
+        back = prepared[..., :: -1 if flipud else 1, :: -1 if fliplr else 1]
+        return back.swapaxes(-1, -2) if transpose else back
 
     def of_region(self) -> Plan:
         """Plan for an array that has been cut to the region already."""

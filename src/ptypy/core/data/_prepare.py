@@ -2,7 +2,7 @@
 
 Every frame passes one compiled loop (`_kernel`), several frames at a time on several threads.
 Counts stay integers, in a type wide enough for the sum of a block, until a dark frame or a flat
-field makes them real.
+field makes them real. Frames that lie in a file (`StoredStack`) are read by that very loop.
 """
 
 from __future__ import annotations
@@ -10,20 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.core.data._columns import BRIGHTEST, DARKEST, DOWN, SUMS, TOTAL
 from ptypy.core.data._plan import Plan
-from ptypy.errors import DataError
+from ptypy.errors import DataError, FormatError
+from ptypy.io.stored_stack import StoredStack
+from ptypy.utils.buffers import empty
 from ptypy.utils.processors import count_processors
 
 __all__ = [
     "Correction",
+    "FrameSums",
     "Stack",
     "as_native",
     "correction",
+    "cut_out",
+    "prepare_and_sum",
     "prepare_frames",
     "prepare_weights",
     "widen",
@@ -31,6 +37,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+Pair = tuple[int, int]
 Stack = Array | Sequence[Array]
 """Frames as one array (N, H, W) or one by one, N of (H, W)."""
 
@@ -53,6 +60,17 @@ class Correction:
         self.usable: Mask = np.isfinite(self.dark) & np.isfinite(flat) & (flat > 0)
         self.gain = np.divide(1.0, flat, out=np.zeros(self.shape), where=self.usable)
         self.dark = np.where(self.usable, self.dark, 0.0)
+        self._made: dict[Any, tuple[Array, Array]] = {}
+
+    def arrays(self, dtype: np.dtype[Any], place: Pair, shape: Pair) -> tuple[Array, Array]:
+        """Give dark and gain of that part of the raw frame that is stored, of a type."""
+        key = (dtype, place, shape)
+        if key not in self._made:
+            dark, gain = (
+                cut_out(each, place, shape).astype(dtype) for each in (self.dark, self.gain)
+            )
+            self._made[key] = dark, gain
+        return self._made[key]
 
 
 def correction(dark: Any, flat: Any, raw: tuple[int, int]) -> Correction | None:
@@ -102,10 +120,36 @@ def as_native(frames: Array) -> Array:
     return frames
 
 
+class FrameSums(NamedTuple):
+    """What the loop has seen of every frame on its way."""
+
+    photons: npt.NDArray[np.float64]
+    """(n,) counts of the prepared frame, where it is trusted."""
+    centers: npt.NDArray[np.float64]
+    """(n, 2) their centre of mass (y, x) in the raw frame [px]; NaN where there are no counts."""
+    brightest: npt.NDArray[np.float64]
+    """(n,) largest raw count in the region where the detector is usable, or 0."""
+    darkest: npt.NDArray[np.float64]
+    """(n,) smallest raw count there, or 0."""
+
+
 def prepare_frames(
     frames: Stack, plan: Plan, fix: Correction | None = None, *, threads: int | None = None
 ) -> Array:
-    """Correct, cut, orient and rebin frames.
+    """Correct, cut, orient and rebin frames; the first of what `prepare_and_sum` gives."""
+    return prepare_and_sum(frames, plan, fix, threads=threads)[0]
+
+
+def prepare_and_sum(
+    frames: Stack,
+    plan: Plan,
+    fix: Correction | None = None,
+    *,
+    usable: Mask | None = None,
+    trusted: Mask | None = None,
+    threads: int | None = None,
+) -> tuple[Array, FrameSums | None]:
+    """Correct, cut, orient and rebin frames, and see what is in them on the way.
 
     The total over a frame is that of its region: neither turning nor binning makes or loses a
     photon.
@@ -113,41 +157,113 @@ def prepare_frames(
     Parameters
     ----------
     frames : (N, H, W) array, or sequence of N (H, W)
-        Raw counts; a memory-mapped array is read as it is needed.
+        Raw counts; a memory-mapped array, or a `StoredStack`, is read as it is needed.
     plan : Plan
     fix : Correction, optional
         Dark and flat; (H, W).
+    usable : (H, W) bool, optional
+        Raw pixels that are looked at for the brightest and the darkest.
+    trusted : (h, w) or (N, h, w) bool, optional
+        Prepared pixels that are added up for the photons and their centre.
     threads : int, optional
         As many as there are processors for this process, if not given.
 
     Returns
     -------
-    (N, h, w)
+    prepared : (N, h, w)
         The very array if there is nothing to do. Integers stay integers of a type wide enough;
         with ``fix`` the result is float32, or float64 where float32 cannot hold the raw counts.
+    sums : FrameSums or None
+        None if there was nothing to do, so that nobody has looked.
 
     Raises
     ------
     DataError
         If frames are complex, or of another type that is no count.
+    FormatError
+        If stored frames cannot be unpacked.
     """
     dtype = _common_type(frames)
-    if plan.is_identity and fix is None:
-        return frames if isinstance(frames, np.ndarray) else np.stack(list(frames))
+    if plan.is_identity and fix is None and not isinstance(frames, StoredStack):
+        return (frames if isinstance(frames, np.ndarray) else np.stack(list(frames))), None
     out_type = widen(dtype, plan.rebin) if fix is None else _real(dtype)
-    out = np.empty((len(frames), *plan.shape), dtype=out_type)
-    dark = None if fix is None else _read_only(fix.dark.astype(out_type))
-    gain = None if fix is None else _read_only(fix.gain.astype(out_type))
-    settings = (plan.top, plan.left, plan.rebin, *plan.orientation)
+    out = empty((len(frames), *plan.shape), out_type)
+    loop = _Loop(plan, out_type, fix, usable, trusted)
+    found = np.zeros((len(frames), SUMS))
 
-    def work(part: Stack, where: slice) -> None:
-        from ptypy.core.data._kernel import count_block
+    def work(where: slice) -> None:
+        for part, to in _runs(frames[where], where.start):
+            loop.run(part, to, out[to], found[to])
 
-        for raw, target in _runs(part, out[where]):
-            count_block(as_native(raw), dark, gain, target, *settings)
+    _spread(work, len(frames), threads)
+    return out, _frame_sums(found, plan)
 
-    _spread(work, frames, threads)
-    return out
+
+class _Loop:
+    """The compiled loop, with all that is the same for every frame."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        out_type: np.dtype[Any],
+        fix: Correction | None,
+        usable: Mask | None,
+        trusted: Mask | None,
+    ) -> None:
+        self._plan, self._type, self._fix, self._usable = plan, out_type, fix, usable
+        masks = np.ones(plan.shape, bool) if trusted is None else trusted
+        self._trusted = np.ascontiguousarray(plan.unturned(masks.reshape(-1, *plan.shape)))
+
+    def run(self, frames: Array | StoredStack, to: slice, out: Array, sums: Array) -> None:
+        """Prepare some frames of one type."""
+        from ptypy.core.data._kernel import count_frames
+
+        plan, place = self._plan, (0, 0)
+        if isinstance(frames, StoredStack):
+            place, stored, dtype = frames.window.place, frames.stored, frames.dtype
+            addresses, packing = frames.addresses, (frames.decoder, frames.sizes)
+        else:
+            frames = as_native(frames)
+            (_, *size), dtype = frames.shape, frames.dtype
+            stored = (size[0], size[1])
+            addresses = frames.ctypes.data + np.arange(len(frames)) * frames.strides[0]
+            packing = (0, np.empty(0, np.int64))
+        dark = gain = np.empty((0, 0), self._type)
+        if self._fix is not None:
+            dark, gain = self._fix.arrays(self._type, place, stored)
+        usable = np.empty((0, 0), bool)
+        if self._usable is not None:
+            usable = cut_out(self._usable, place, stored)
+        trusted = self._trusted if len(self._trusted) == 1 else self._trusted[to]
+        broken = count_frames(
+            addresses,
+            packing,
+            np.zeros(1, dtype),
+            stored,
+            (dark, gain, dtype.kind in "biu"),
+            (usable, trusted),
+            out,
+            sums,
+            (plan.top - place[0], plan.left - place[1], plan.rebin, *plan.orientation),
+        )
+        if broken >= 0 and isinstance(frames, StoredStack):
+            frames[int(broken)]  # says what is wrong with it
+            raise FormatError(f"{frames.label}: frame {frames.numbers[broken]} cannot be read")
+
+
+def cut_out(frame: Array, place: Pair, shape: Pair) -> Array:
+    """Cut a stored frame out of a raw one, which may be padded."""
+    (top, left), (rows, columns) = place, shape
+    return np.ascontiguousarray(frame[top : top + rows, left : left + columns])
+
+
+def _frame_sums(found: Array, plan: Plan) -> FrameSums:
+    photons = found[:, TOTAL]
+    with np.errstate(all="ignore"):
+        centers = found[:, DOWN : DOWN + 2] / photons[:, None]
+    # The middle of a block of pixels lies between them.
+    centers = (plan.top, plan.left) + plan.rebin * (centers + 0.5) - 0.5
+    return FrameSums(photons, centers, found[:, BRIGHTEST], found[:, DARKEST])
 
 
 def prepare_weights(
@@ -229,35 +345,32 @@ def _see_counts(dtype: np.dtype[Any]) -> None:
 
 def _common_type(frames: Stack) -> np.dtype[Any]:
     """Choose a type for frames, each of which holds counts."""
-    types = {frames.dtype} if isinstance(frames, np.ndarray) else {f.dtype for f in frames}
+    if isinstance(frames, np.ndarray | StoredStack):
+        types = {frames.dtype}
+    else:
+        types = {frame.dtype for frame in frames}
     for dtype in types:
         _see_counts(dtype)
     return np.result_type(*types) if types else np.dtype(float)
 
 
-def _read_only(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
-
-
-def _runs(part: Stack, out: Array) -> list[tuple[Array, Array]]:
+def _runs(part: Stack, start: int) -> list[tuple[Array | StoredStack, slice]]:
     """Pair frames with where they go: one block, or one frame after the other."""
-    if isinstance(part, np.ndarray):
-        return [(part, out)]
-    return [(frame[None], out[k : k + 1]) for k, frame in enumerate(part)]
+    if isinstance(part, np.ndarray | StoredStack):
+        return [(part, slice(start, start + len(part)))]
+    return [(frame[None], slice(k, k + 1)) for k, frame in enumerate(part, start)]
 
 
-def _spread(work: Callable[[Stack, slice], None], frames: Stack, threads: int | None) -> None:
+def _spread(work: Callable[[slice], None], count: int, threads: int | None) -> None:
     """Let threads work on contiguous parts of the frames."""
-    count = len(frames)
     workers = max(1, min(count_processors() if threads is None else threads, count))
     edges = [count * k // workers for k in range(workers + 1)]
     parts = [slice(first, last) for first, last in pairwise(edges)]
     if workers == 1:
-        work(frames, slice(0, count))
+        work(slice(0, count))
         return
     with ThreadPoolExecutor(workers) as pool:
-        for job in [pool.submit(work, frames[part], part) for part in parts]:
+        for job in [pool.submit(work, part) for part in parts]:
             job.result()
 
 

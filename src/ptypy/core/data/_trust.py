@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +57,8 @@ def distrust(
     if data.dtype.kind != "f" or not data.size:
         return prepared, Strange()
     with np.errstate(all="ignore"):
-        suspects = np.flatnonzero(~np.isfinite(data.sum(axis=(1, 2)))).tolist()
+        seen = data.sum(axis=(1, 2)) if prepared.sums is None else prepared.sums.photons
+    suspects = np.flatnonzero(~np.isfinite(seen)).tolist()
     found = {k: ~np.isfinite(data[k]) & (mask if mask.ndim == 2 else mask[k]) for k in suspects}
     found = {k: bad for k, bad in found.items() if bad.any()}
     if not found:
@@ -77,7 +78,8 @@ def distrust(
     weights = prepared.weights
     weights = None if weights is None else np.where(mask, weights, np.float32(0))
     pixels = sum(int(bad.sum()) for bad in found.values())
-    return Prepared(data, mask, weights), Strange(pixels, len(found), min(labels[k] for k in found))
+    found_out = replace(prepared, data=data, mask=mask, weights=weights)
+    return found_out, Strange(pixels, len(found), min(labels[k] for k in found))
 
 
 class _Form(NamedTuple):
@@ -117,14 +119,14 @@ def level(prepared: Prepared, strange: Strange) -> tuple[Prepared, Strange]:
             source = min(holding)
             given = {source: (mask, weights)} if parallel.rank == source else {}
             mask, weights = distribute.combine(given)[source]
-        return Prepared(data, mask, weights), total
+        return replace(prepared, data=data, mask=mask, weights=weights), total
     mask = np.broadcast_to(mask, data.shape) if len(data) else np.empty(data.shape, bool)
     if any(form.weighted for form in holding.values()):
         kept = mask if weights is None or not len(data) else weights
         weights = np.broadcast_to(kept, data.shape).astype(np.float32, copy=False)
     else:
         weights = None
-    return Prepared(data, mask, weights), total
+    return replace(prepared, data=data, mask=mask, weights=weights), total
 
 
 def trusted_share(prepared: Prepared, plan: Plan) -> float | None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptypy.errors import FormatError
-from ptypy.io import _bitshuffle as bitshuffle
+from ptypy.io import unpacking as bitshuffle
 
 GUARD = 251
 MARGIN = 256
