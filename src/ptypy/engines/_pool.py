@@ -52,8 +52,8 @@ class Pool(ABC):
         """Blocks in the order of their arrival; their frames are the rows of the pool."""
 
     @abstractmethod
-    def add(self, block: FrameBlock) -> None:
-        """Take in a block of the kind and the meetings of the others."""
+    def add(self, *blocks: FrameBlock) -> None:
+        """Take in blocks of the kind and the meetings of the others."""
 
     @abstractmethod
     def look(self, between: bool) -> Any:
@@ -117,10 +117,8 @@ class Pool(ABC):
 
 
 def pool_of(block: FrameBlock) -> Pool:
-    """Make a pool of the kind that a block needs, with this block in it."""
-    pool: Pool = PackedPool() if isinstance(block, PackedBlock) else PlainPool()
-    pool.add(block)
-    return pool
+    """Make a pool of the kind that a block needs, with nothing in it yet."""
+    return PackedPool() if isinstance(block, PackedBlock) else PlainPool()
 
 
 class PackedPool(Pool):
@@ -158,29 +156,50 @@ class PackedPool(Pool):
         """Give the object and the places of all frames in it."""
         return Scene(self.blocks[0].obj, self.places(between))
 
-    def add(self, block: FrameBlock) -> None:
-        """Take a block in; its memory is handed on, so that frames are there once."""
-        if not isinstance(block, PackedBlock):
-            raise DataError(f"scan {block.block.label}: only packed blocks can be pooled as such")
-        self._blocks.append(block)
-        self._take_in("measured", block.measured)
-        if block.waves is not None:
-            self._take_in("waves", block.waves)
+    def add(self, *blocks: FrameBlock) -> None:
+        """Take blocks in; their memory is handed on, so that frames are there once."""
+        for block in blocks:
+            if not isinstance(block, PackedBlock):
+                raise DataError(
+                    f"scan {block.block.label}: only packed blocks can be pooled as such"
+                )
+            self._blocks.append(block)
+        known = len(self._blocks) - len(blocks)
+        for name in ("measured", "waves"):
+            if getattr(self._blocks[-1], name) is not None:
+                self._take_in(name, known)
 
-    def _take_in(self, name: str, rows: Real) -> None:
-        """Append an array of the newest block to those of the others, and share the memory."""
-        used, needed = self.num - len(rows), self.num
-        room = self._rooms.setdefault(name, rows)
-        if needed > len(room):
+    def _take_in(self, name: str, known: int) -> None:
+        """Append arrays of the newest blocks to those of the others, and share the memory.
+
+        Parameters
+        ----------
+        name : {'measured', 'waves'}
+        known : int
+            How many blocks are there already.
+        """
+        used = sum(block.num for block in self._blocks[:known])
+        needed = self.num
+        room = self._rooms.get(name)
+        if room is None and len(self._blocks) == 1:
+            self._rooms[name] = getattr(self._blocks[0], name)
+            return
+        first = 0
+        if room is None or needed > len(room):
+            like: Real = getattr(self._blocks[-1], name)
             # Twice as much as needed: a scan that grows by single frames is rarely copied.
-            room = np.empty((2 * needed, *rows.shape[1:]), rows.dtype)
-            room[:used] = self._rooms[name][:used]
-            self._rooms[name] = room
-        if used:
-            room[used:needed] = rows
-        start = 0
-        for member in self.blocks:
-            setattr(member, name, room[start : start + member.num])
+            larger = np.empty((2 * needed if used else needed, *like.shape[1:]), like.dtype)
+            if room is not None:
+                larger[:used] = room[:used]
+            self._rooms[name] = room = larger
+        else:
+            first = known
+        start = used if first else 0
+        for number, member in enumerate(self._blocks[first:], first):
+            place = room[start : start + member.num]
+            if number >= known:
+                place[...] = getattr(member, name)
+            setattr(member, name, place)
             start += member.num
 
     def visit(
@@ -232,11 +251,14 @@ class PlainPool(Pool):
         """Blocks in the order of their arrival."""
         return self._blocks
 
-    def add(self, block: FrameBlock) -> None:
-        """Take a block in."""
-        if not isinstance(block, PlainBlock):
-            raise DataError(f"scan {block.block.label}: only plain blocks can be pooled as such")
-        self._blocks.append(block)
+    def add(self, *blocks: FrameBlock) -> None:
+        """Take blocks in."""
+        for block in blocks:
+            if not isinstance(block, PlainBlock):
+                raise DataError(
+                    f"scan {block.block.label}: only plain blocks can be pooled as such"
+                )
+            self._blocks.append(block)
 
     def look(self, between: bool) -> list[list[Sight]]:
         """Give what each colour of each block sees."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
+from ptypy.engines._blocks import FrameBlock
 from ptypy.engines._pool import STRETCH, PackedPool, Pool, Scene, pool_of
 from ptypy.engines.base import Errors
 
@@ -44,13 +45,13 @@ class SequentialEngine(BlockEngine):
         """Pack new blocks and pool those that share probes and objects."""
         known = len(self.blocks)
         super().engine_prepare()
+        new: dict[tuple[Any, ...], list[FrameBlock]] = {}
         for block in self.blocks[known:]:
             # Blocks of either kind may share probe and object.
             key = type(block), *((id(obj), id(probe)) for obj, probe in block.meetings)
-            if key in self._pools:
-                self._pools[key].add(block)
-            else:
-                self._pools[key] = pool_of(block)
+            new.setdefault(key, []).append(block)
+        for key, blocks in new.items():
+            self._pools.setdefault(key, pool_of(blocks[0])).add(*blocks)
         self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
 
     @property
