@@ -92,10 +92,10 @@ class PackedBlock(FrameBlock):
             # In place, some at a time: a temporary as large as the data would cost as much memory.
             for start in range(0, len(measured), BATCH):
                 part = measured[start : start + BATCH]
-                sign = np.copysign(np.float32(1), part)
+                sign = np.signbit(part)
                 np.abs(part, out=part)
                 np.sqrt(part, out=part)
-                part *= sign
+                np.negative(part, out=part, where=sign)
         return measured
 
     @property

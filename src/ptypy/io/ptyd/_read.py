@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import os
 from collections.abc import Iterator
@@ -273,6 +275,9 @@ class PtydReader:
                 self._see(chunk, damaged)
                 yield frames
         finally:
+            # A map keeps the file open, and must not keep writers out.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def _read_piece(
