@@ -52,8 +52,15 @@ class Pool(ABC):
         """Blocks in the order of their arrival; their frames are the rows of the pool."""
 
     @abstractmethod
-    def add(self, *blocks: FrameBlock) -> None:
-        """Take in blocks of the kind and the meetings of the others."""
+    def add(self, block: FrameBlock, missing: int = 0) -> None:
+        """Take in a block of the kind and the meetings of the others.
+
+        Parameters
+        ----------
+        block : FrameBlock
+        missing : int
+            How many frames may follow at once, for which there should be room.
+        """
 
     @abstractmethod
     def look(self, between: bool) -> Any:
@@ -127,6 +134,12 @@ class PackedPool(Pool):
     def __init__(self) -> None:
         self._blocks: list[PackedBlock] = []
         self._rooms: dict[str, Real] = {}
+        self._num = 0
+
+    @property
+    def num(self) -> int:
+        """Number of frames of this process."""
+        return self._num
 
     @property
     def blocks(self) -> Sequence[PackedBlock]:
@@ -156,51 +169,48 @@ class PackedPool(Pool):
         """Give the object and the places of all frames in it."""
         return Scene(self.blocks[0].obj, self.places(between))
 
-    def add(self, *blocks: FrameBlock) -> None:
-        """Take blocks in; their memory is handed on, so that frames are there once."""
-        for block in blocks:
-            if not isinstance(block, PackedBlock):
-                raise DataError(
-                    f"scan {block.block.label}: only packed blocks can be pooled as such"
-                )
-            self._blocks.append(block)
-        known = len(self._blocks) - len(blocks)
-        for name in ("measured", "waves"):
-            if getattr(self._blocks[-1], name) is not None:
-                self._take_in(name, known)
+    def add(self, block: FrameBlock, missing: int = 0) -> None:
+        """Take a block in; its memory is handed on, so that frames are there once."""
+        if not isinstance(block, PackedBlock):
+            raise DataError(f"scan {block.block.label}: only packed blocks can be pooled as such")
+        used = self._num
+        self._num += block.num
+        self._blocks.append(block)
+        self._take_in("measured", block.measured, used, missing)
+        if block.waves is not None:
+            self._take_in("waves", block.waves, used, missing)
 
-    def _take_in(self, name: str, known: int) -> None:
-        """Append arrays of the newest blocks to those of the others, and share the memory.
+    def _take_in(self, name: str, rows: Real, used: int, missing: int) -> None:
+        """Append an array of the newest block to those of the others, and share the memory.
 
         Parameters
         ----------
         name : {'measured', 'waves'}
-        known : int
-            How many blocks are there already.
+        rows : array
+        used : int
+            Frames of the other blocks.
+        missing : int
+            As for `add`.
         """
-        used = sum(block.num for block in self._blocks[:known])
-        needed = self.num
+        needed = used + len(rows)
         room = self._rooms.get(name)
-        if room is None and len(self._blocks) == 1:
-            self._rooms[name] = getattr(self._blocks[0], name)
+        if room is None and not missing and not used:
+            self._rooms[name] = rows
             return
-        first = 0
         if room is None or needed > len(room):
-            like: Real = getattr(self._blocks[-1], name)
-            # Twice as much as needed: a scan that grows by single frames is rarely copied.
-            larger = np.empty((2 * needed if used else needed, *like.shape[1:]), like.dtype)
-            if room is not None:
-                larger[:used] = room[:used]
-            self._rooms[name] = room = larger
-        else:
-            first = known
-        start = used if first else 0
-        for number, member in enumerate(self._blocks[first:], first):
-            place = room[start : start + member.num]
-            if number >= known:
+            # Twice as much as needed: a scan that grows by single frames is rarely copied. Memory
+            # that is never written costs nothing.
+            size = max(needed + missing, 2 * needed if used else 0)
+            larger = np.empty((size, *rows.shape[1:]), rows.dtype)
+            start = 0
+            for member in self._blocks[:-1]:
+                place = larger[start : start + member.num]
                 place[...] = getattr(member, name)
-            setattr(member, name, place)
-            start += member.num
+                setattr(member, name, place)
+                start += member.num
+            self._rooms[name] = room = larger
+        room[used:needed] = rows
+        setattr(self._blocks[-1], name, room[used:needed])
 
     def visit(
         self,
@@ -251,14 +261,12 @@ class PlainPool(Pool):
         """Blocks in the order of their arrival."""
         return self._blocks
 
-    def add(self, *blocks: FrameBlock) -> None:
-        """Take blocks in."""
-        for block in blocks:
-            if not isinstance(block, PlainBlock):
-                raise DataError(
-                    f"scan {block.block.label}: only plain blocks can be pooled as such"
-                )
-            self._blocks.append(block)
+    def add(self, block: FrameBlock, missing: int = 0) -> None:
+        """Take a block in."""
+        del missing
+        if not isinstance(block, PlainBlock):
+            raise DataError(f"scan {block.block.label}: only plain blocks can be pooled as such")
+        self._blocks.append(block)
 
     def look(self, between: bool) -> list[list[Sight]]:
         """Give what each colour of each block sees."""

@@ -43,16 +43,17 @@ class SequentialEngine(BlockEngine):
 
     def engine_prepare(self) -> None:
         """Pack new blocks and pool those that share probes and objects."""
-        known = len(self.blocks)
         super().engine_prepare()
-        new: dict[tuple[Any, ...], list[FrameBlock]] = {}
-        for block in self.blocks[known:]:
-            # Blocks of either kind may share probe and object.
-            key = type(block), *((id(obj), id(probe)) for obj, probe in block.meetings)
-            new.setdefault(key, []).append(block)
-        for key, blocks in new.items():
-            self._pools.setdefault(key, pool_of(blocks[0])).add(*blocks)
         self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
+
+    def keep(self, block: FrameBlock, missing: int) -> None:
+        """Pool a block with those that share its probes and objects."""
+        super().keep(block, missing)
+        # Blocks of either kind may share probe and object.
+        key = type(block), *((id(obj), id(probe)) for obj, probe in block.meetings)
+        if key not in self._pools:
+            self._pools[key] = pool_of(block)
+        self._pools[key].add(block, missing)
 
     @property
     def pools(self) -> list[Pool]:
