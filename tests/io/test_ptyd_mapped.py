@@ -116,7 +116,7 @@ def test_frames_that_another_program_moved_are_found(tmp_path: Path) -> None:
     assert np.array_equal(reader.read(0, 40).data, FRAMES)
     with h5py.File(path, "a") as file:
         del file["chunks/0/data"]
-        file["something/else"] = np.zeros(5000)
+        file["something/else"] = np.zeros_like(FRAMES)  # where they were
         file["chunks/0/data"] = FRAMES[::-1]
     assert np.array_equal(reader.read(0, 40).data, FRAMES[::-1])
 
