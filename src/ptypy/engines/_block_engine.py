@@ -97,17 +97,28 @@ class BlockEngine(PositionCorrectionEngine):
         if self._search is not None:
             self.ptycho.record_positions = True
             self._search.make_room(self.ptycho.model)
-        for block in self.ptycho.model.blocks:
-            key = (id(block), len(block.counts))
-            if key not in self._known:
-                self._known.add(key)
-                self.blocks.append(self.take(block))
+        blocks = [(id(block), len(block.counts), block) for block in self.ptycho.model.blocks]
+        new = [
+            (number, count, block)
+            for number, count, block in blocks
+            if (number, count) not in self._known
+        ]
+        missing = sum(count for _, count, _ in new)
+        for number, count, block in new:
+            self._known.add((number, count))
+            missing -= count
+            self.keep(self.take(block), missing)
 
     def engine_finalize(self) -> None:
         """Let go of what was packed."""
         if self._search is not None:
             self._search.report(self.blocks)
         self.engine_initialize()
+
+    def keep(self, block: FrameBlock, missing: int) -> None:
+        """Add a packed block to the others; so many frames will follow at once."""
+        del missing
+        self.blocks.append(block)
 
     def take(self, block: Block) -> FrameBlock:
         """Pack one block; engines that keep more for a block add it here."""

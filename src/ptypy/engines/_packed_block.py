@@ -89,11 +89,13 @@ class PackedBlock(FrameBlock):
         """Bring what was measured into the order of the transform."""
         measured: Real = self.transform.pack_measured(self.block.counts, self.block.mask)
         if self.kind == "amplitude":
-            # In place: a temporary as large as the data would cost as much memory once more.
-            sign = np.signbit(measured)
-            np.abs(measured, out=measured)
-            np.sqrt(measured, out=measured)
-            np.negative(measured, out=measured, where=sign)
+            # In place, some at a time: a temporary as large as the data would cost as much memory.
+            for start in range(0, len(measured), BATCH):
+                part = measured[start : start + BATCH]
+                sign = np.signbit(part)
+                np.abs(part, out=part)
+                np.sqrt(part, out=part)
+                np.negative(part, out=part, where=sign)
         return measured
 
     @property

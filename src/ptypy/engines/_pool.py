@@ -52,8 +52,15 @@ class Pool(ABC):
         """Blocks in the order of their arrival; their frames are the rows of the pool."""
 
     @abstractmethod
-    def add(self, block: FrameBlock) -> None:
-        """Take in a block of the kind and the meetings of the others."""
+    def add(self, block: FrameBlock, missing: int = 0) -> None:
+        """Take in a block of the kind and the meetings of the others.
+
+        Parameters
+        ----------
+        block : FrameBlock
+        missing : int
+            How many frames may follow at once, for which there should be room.
+        """
 
     @abstractmethod
     def look(self, between: bool) -> Any:
@@ -117,10 +124,8 @@ class Pool(ABC):
 
 
 def pool_of(block: FrameBlock) -> Pool:
-    """Make a pool of the kind that a block needs, with this block in it."""
-    pool: Pool = PackedPool() if isinstance(block, PackedBlock) else PlainPool()
-    pool.add(block)
-    return pool
+    """Make a pool of the kind that a block needs, with nothing in it yet."""
+    return PackedPool() if isinstance(block, PackedBlock) else PlainPool()
 
 
 class PackedPool(Pool):
@@ -129,6 +134,12 @@ class PackedPool(Pool):
     def __init__(self) -> None:
         self._blocks: list[PackedBlock] = []
         self._rooms: dict[str, Real] = {}
+        self._num = 0
+
+    @property
+    def num(self) -> int:
+        """Number of frames of this process."""
+        return self._num
 
     @property
     def blocks(self) -> Sequence[PackedBlock]:
@@ -158,30 +169,48 @@ class PackedPool(Pool):
         """Give the object and the places of all frames in it."""
         return Scene(self.blocks[0].obj, self.places(between))
 
-    def add(self, block: FrameBlock) -> None:
+    def add(self, block: FrameBlock, missing: int = 0) -> None:
         """Take a block in; its memory is handed on, so that frames are there once."""
         if not isinstance(block, PackedBlock):
             raise DataError(f"scan {block.block.label}: only packed blocks can be pooled as such")
+        used = self._num
+        self._num += block.num
         self._blocks.append(block)
-        self._take_in("measured", block.measured)
+        self._take_in("measured", block.measured, used, missing)
         if block.waves is not None:
-            self._take_in("waves", block.waves)
+            self._take_in("waves", block.waves, used, missing)
 
-    def _take_in(self, name: str, rows: Real) -> None:
-        """Append an array of the newest block to those of the others, and share the memory."""
-        used, needed = self.num - len(rows), self.num
-        room = self._rooms.setdefault(name, rows)
-        if needed > len(room):
-            # Twice as much as needed: a scan that grows by single frames is rarely copied.
-            room = np.empty((2 * needed, *rows.shape[1:]), rows.dtype)
-            room[:used] = self._rooms[name][:used]
-            self._rooms[name] = room
-        if used:
-            room[used:needed] = rows
-        start = 0
-        for member in self.blocks:
-            setattr(member, name, room[start : start + member.num])
-            start += member.num
+    def _take_in(self, name: str, rows: Real, used: int, missing: int) -> None:
+        """Append an array of the newest block to those of the others, and share the memory.
+
+        Parameters
+        ----------
+        name : {'measured', 'waves'}
+        rows : array
+        used : int
+            Frames of the other blocks.
+        missing : int
+            As for `add`.
+        """
+        needed = used + len(rows)
+        room = self._rooms.get(name)
+        if room is None and not missing and not used:
+            self._rooms[name] = rows
+            return
+        if room is None or needed > len(room):
+            # Twice as much as needed: a scan that grows by single frames is rarely copied. Memory
+            # that is never written costs nothing.
+            size = max(needed + missing, 2 * needed if used else 0)
+            larger = np.empty((size, *rows.shape[1:]), rows.dtype)
+            start = 0
+            for member in self._blocks[:-1]:
+                place = larger[start : start + member.num]
+                place[...] = getattr(member, name)
+                setattr(member, name, place)
+                start += member.num
+            self._rooms[name] = room = larger
+        room[used:needed] = rows
+        setattr(self._blocks[-1], name, room[used:needed])
 
     def visit(
         self,
@@ -232,8 +261,9 @@ class PlainPool(Pool):
         """Blocks in the order of their arrival."""
         return self._blocks
 
-    def add(self, block: FrameBlock) -> None:
+    def add(self, block: FrameBlock, missing: int = 0) -> None:
         """Take a block in."""
+        del missing
         if not isinstance(block, PlainBlock):
             raise DataError(f"scan {block.block.label}: only plain blocks can be pooled as such")
         self._blocks.append(block)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.engines._block_engine import BlockEngine
+from ptypy.engines._blocks import FrameBlock
 from ptypy.engines._pool import STRETCH, PackedPool, Pool, Scene, pool_of
 from ptypy.engines.base import Errors
 
@@ -42,16 +43,17 @@ class SequentialEngine(BlockEngine):
 
     def engine_prepare(self) -> None:
         """Pack new blocks and pool those that share probes and objects."""
-        known = len(self.blocks)
         super().engine_prepare()
-        for block in self.blocks[known:]:
-            # Blocks of either kind may share probe and object.
-            key = type(block), *((id(obj), id(probe)) for obj, probe in block.meetings)
-            if key in self._pools:
-                self._pools[key].add(block)
-            else:
-                self._pools[key] = pool_of(block)
         self.blocks = [block for pool in self._pools.values() for block in pool.blocks]
+
+    def keep(self, block: FrameBlock, missing: int) -> None:
+        """Pool a block with those that share its probes and objects."""
+        super().keep(block, missing)
+        # Blocks of either kind may share probe and object.
+        key = type(block), *((id(obj), id(probe)) for obj, probe in block.meetings)
+        if key not in self._pools:
+            self._pools[key] = pool_of(block)
+        self._pools[key].add(block, missing)
 
     @property
     def pools(self) -> list[Pool]:

@@ -34,16 +34,14 @@ class Dealer:
     def __init__(self) -> None:
         self._manager = parallel.LoadManager()
 
-    def deal(self, slots: Sequence[int]) -> list[list[int]]:
+    def deal(self, slots: Sequence[int]) -> list[range]:
         """Give, for every rank, which members of ``slots`` (by their place in it) are its own."""
-        return self._manager.assign(slots)
+        return self._manager.deal(len(slots))
 
-    def take_back(self, slots: Sequence[int], dealt: Sequence[Sequence[int]]) -> None:
+    def take_back(self, dealt: Sequence[Sequence[int]]) -> None:
         """Undo `deal`: these frames were not delivered."""
         for rank, places in enumerate(dealt):
             self._manager.load[rank] -= len(places)
-        for slot in slots:
-            self._manager.rank_of.pop(slot, None)
 
 
 def agree(action: Callable[[], Result]) -> Result:

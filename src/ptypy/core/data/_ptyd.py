@@ -277,8 +277,8 @@ class PtydScan(PtyScan):
         """Name the scan points as the file does."""
         if max(slots) >= self._reader.num_frames:
             self._reader.refresh()
-        numbers = np.concatenate([chunk.indices for chunk in self._reader.chunks])
-        return [int(numbers[slot]) for slot in slots]
+        labels: list[int] = self._reader.indices[np.asarray(slots)].tolist()
+        return labels
 
 
 def _given(asked: Mapping[str, Any]) -> set[str]:

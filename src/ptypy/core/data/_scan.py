@@ -214,13 +214,13 @@ class PtyScan(Stages, ScanParameters):
             self.end_of_scan = True
             return EOS
         slots = list(range(begin, begin + count))
-        dealt = self._dealer.deal(slots)
+        dealt = [list(places) for places in self._dealer.deal(slots)]
         try:
             chunk = self._prepare(slots, dealt)
             if self._recorder is not None:
                 self._recorder.add(chunk, self.info, self._geometry.unknown(self.PLACEHOLDERS))
         except BaseException:
-            self._dealer.take_back(slots, dealt)
+            self._dealer.take_back(dealt)
             raise
         self.start, self.framestart = begin, begin + count
         self.chunknum += 1

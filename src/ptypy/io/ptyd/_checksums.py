@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["checksums", "find_damage", "grouped", "over_frames"]
+from ptypy.utils.processors import count_processors
+
+__all__ = ["Sums", "checksums", "damaged_frames", "find_damage", "grouped", "over_frames"]
 
 MOST = 4096
 """How many checksums are kept for a dataset: an attribute holds 64 KiB at most."""
@@ -27,11 +29,16 @@ Sums = npt.NDArray[np.uint32]
 def checksums(frames: npt.NDArray[Any]) -> Sums:
     """Compute the CRC-32 of every frame as it is stored, (N,) uint32."""
     whole = np.ascontiguousarray(frames)
-    return np.array(over_frames(_of_frame, whole), dtype=np.uint32)
+    size = whole[:1].nbytes
+    if not size:
+        return np.zeros(len(whole), np.uint32)
+    raw = whole.reshape(-1).view(np.uint8)
 
+    def of_part(rows: tuple[int, int]) -> list[int]:
+        view = raw[rows[0] * size : rows[1] * size].data
+        return [zlib.crc32(view[k : k + size]) for k in range(0, len(view), size)]
 
-def _of_frame(frame: npt.NDArray[Any]) -> int:
-    return zlib.crc32(frame.reshape(-1).view(np.uint8).data)
+    return np.array(_shared_out(of_part, len(whole), whole.nbytes), dtype=np.uint32)
 
 
 def over_frames(
@@ -39,19 +46,25 @@ def over_frames(
 ) -> list[Result]:
     """Do something with every frame, in several threads if there are many bytes to look at.
 
-    ``action`` should be something that lets other threads run, such as `zlib.crc32`.
+    ``action`` should be something that lets other threads run, such as `zlib.compress`.
     """
-    workers = min(8, len(frames), _processors())
-    if frames.nbytes < WORTH_THREADS or workers < 2:
-        return [action(frame) for frame in frames]
+
+    def of_part(rows: tuple[int, int]) -> list[Result]:
+        return [action(frame) for frame in frames[slice(*rows)]]
+
+    return _shared_out(of_part, len(frames), frames.nbytes)
+
+
+def _shared_out(
+    of_part: Callable[[tuple[int, int]], list[Result]], count: int, num_bytes: int
+) -> list[Result]:
+    """Do something with parts of so many frames, from one to before another; in their order."""
+    workers = min(8, count, count_processors())
+    if num_bytes < WORTH_THREADS or workers < 2:
+        return of_part((0, count))
+    edges = [count * k // workers for k in range(workers + 1)]
     with ThreadPoolExecutor(workers) as pool:
-        parts = pool.map(lambda part: [action(f) for f in part], np.array_split(frames, workers))
-        return [result for part in parts for result in part]
-
-
-def _processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+        return [result for part in pool.map(of_part, pairwise(edges)) for result in part]
 
 
 def grouped(sums: Sums) -> tuple[Sums, int]:
@@ -113,3 +126,24 @@ def find_damage(data: Any, start: int, frames: npt.NDArray[Any]) -> list[int]:
         for k in wrong.tolist()
         for number in range(max(k * group, start), min((k + 1) * group, stop))
     ]
+
+
+def damaged_frames(frames: npt.NDArray[Any], stored: Sums, group: int) -> list[int]:
+    """Compare frames with their checksums.
+
+    Parameters
+    ----------
+    frames : (N, H, W) array
+        The first of them begins a group.
+    stored : (K,) uint32
+        Of their groups.
+    group : int
+        How many frames share a checksum.
+
+    Returns
+    -------
+    list of int
+        Those that are not as they were written. Frames that share a checksum are all named.
+    """
+    wrong = np.flatnonzero(_joined(checksums(frames), group) != stored).tolist()
+    return [n for k in wrong for n in range(k * group, min((k + 1) * group, len(frames)))]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,29 +16,17 @@ import numpy.typing as npt
 from ptypy.errors import DataError, FormatError
 from ptypy.io._decode import Decoder
 from ptypy.io._hdf5 import read_trouble
-from ptypy.io.ptyd._entries import entry, positions_of
+from ptypy.io.ptyd._entries import entry
 from ptypy.io.ptyd._frames import read_frames
-from ptypy.io.ptyd._open import reading
-from ptypy.io.ptyd._superblock import Superblock
+from ptypy.io.ptyd._open import keep_out_others, reading
+from ptypy.io.ptyd._stamp import Stamp, differ, stays_put
 from ptypy.io.ptyd._survey import WRITTEN_ANEW, ChunkInfo, id_of, survey
 
 __all__ = ["Block", "PtydReader"]
 
 
-SETTLED = 1.0
-"""After this time, a change would have another time of modification than the one before [s]."""
-
-
-class _Stamp(NamedTuple):
-    """The state of a file, found without opening it as HDF5."""
-
-    inode: int
-    tree: bytes
-    """`Superblock.tree`; empty if there is none."""
-    size: int
-    modified: int
-    is_old: bool
-    """Whether a change would show in the time of modification."""
+WORTH_MAPPING = 1 << 24
+"""So many bytes are left in the file until somebody looks at them. Each map holds a descriptor."""
 
 
 class _Piece(NamedTuple):
@@ -79,7 +68,6 @@ class PtydReader:
     def __init__(self, path: str | Path, *, verify: bool = True) -> None:
         self.path = Path(path)
         self._verifies = verify
-        self._stamp = self._take_stamp()
         self._survey = survey(self.path)
         self._survey.raise_faults()
 
@@ -103,6 +91,11 @@ class PtydReader:
     def chunks(self) -> list[ChunkInfo]:
         """The chunks, in the order of their frames."""
         return list(self._survey.chunks)
+
+    @property
+    def indices(self) -> npt.NDArray[np.int64]:
+        """Scan-point index of every frame, in the order of the file."""
+        return self._survey.indices
 
     @property
     def num_frames(self) -> int:
@@ -141,43 +134,17 @@ class PtydReader:
             As on opening, or if the file was replaced by another.
         """
         before = self.num_frames
-        stamp = self._take_stamp()
-        if not self._differs(stamp):
+        if not self._may_have_changed():
             return 0
         found = survey(self.path, self._survey)
         found.raise_faults()
-        self._stamp, self._survey = stamp, found
+        self._survey = found
         return found.frames - before
 
-    def _take_stamp(self) -> _Stamp | None:
-        """Tell the present state of the file; None if there is none.
-
-        A file that did not change need not be looked through; to find that out takes
-        microseconds.
-        """
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY)
-        except OSError:
-            return None
-        try:
-            state = os.fstat(descriptor)
-            block = Superblock.read(descriptor)
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-        tree = b"" if block is None else block.tree
-        is_old = time.time() - state.st_mtime > SETTLED
-        return _Stamp(state.st_ino, tree, state.st_size, state.st_mtime_ns, is_old)
-
-    def _differs(self, stamp: _Stamp | None) -> bool:
-        """Say whether the file may have changed since it was looked through."""
-        before = self._stamp
-        if stamp is None or before is None or stamp[:2] != before[:2]:
-            return True
-        # Other programs change files in place; that may leave all of this the same for a moment.
-        is_ours = self._survey.scan_id is not None and stamp.tree
-        return not is_ours and not (stamp[:4] == before[:4] and before.is_old)
+    def _may_have_changed(self) -> bool:
+        """Say whether the file may be another than when it was looked through."""
+        is_ours = self._survey.scan_id is not None
+        return differ(self._survey.stamp, Stamp.of(self.path), is_ours=is_ours)
 
     def read(self, start: int, stop: int) -> Block:
         """Read frames that follow one another in the file, across chunks.
@@ -190,7 +157,9 @@ class PtydReader:
         Returns
         -------
         data : (N, H, W) array
-            Photon counts, of the type they are stored in.
+            Photon counts, of the type they are stored in. Many counts of one chunk that are not
+            compressed are mapped: they take no memory until they are changed, which the file
+            never sees.
         indices : (N,) int64
             Scan-point index of every frame.
         positions : (N, 2) float64 or None
@@ -214,64 +183,128 @@ class PtydReader:
             return self._read(start, stop)
         except FormatError:
             # Chunks may have been merged since, or another run may have taken the place.
-            if not self._differs(self._take_stamp()):
+            if not self._may_have_changed():
                 raise
             self.refresh()
             return self._read(start, stop)
 
     def _read(self, start: int, stop: int) -> Block:
-        chunks = self._survey.chunks
-        height, width = chunks[0].shape
-        data = np.empty((stop - start, height, width), self.dtype)
-        positions = np.empty((stop - start, 2)) if chunks[0].has_positions else None
-        pieces = list(self._pieces(start, stop))
-        masks = []
+        pieces = self._pieces(start, stop)
+        indices = self._survey.indices[start:stop]
+        positions = self._positions(pieces)
+        if len(pieces) == 1 and self._may_stay(pieces[0]):
+            chunk = pieces[0].chunk
+            for frames in self._plain(chunk.file, pieces):
+                return Block(frames, indices, positions, _joined([chunk.mask], pieces, ()))
+        data = np.empty((stop - start, *self._survey.chunks[0].shape), self.dtype)
+        masks: list[npt.NDArray[Any] | None] = []
         for file, group in itertools.groupby(pieces, key=lambda piece: piece.chunk.file):
-            with reading(file) as opened:
-                run = id_of(opened.get("chunks", opened))
-                if self._survey.scan_id is not None and run not in (None, self._survey.scan_id):
-                    raise FormatError(f"{file}: {WRITTEN_ANEW}")
-                masks += [self._read_piece(opened, piece, data, positions) for piece in group]
-        indices = np.concatenate([piece.chunk.indices[piece.source] for piece in pieces])
+            masks += self._fill(file, list(group), data)
         return Block(data, indices, positions, _joined(masks, pieces, data.shape))
 
-    def _pieces(self, start: int, stop: int) -> Iterator[_Piece]:
-        first = 0
-        for chunk in self._survey.chunks:
-            low, high = max(start, first), min(stop, first + chunk.frames)
+    def _pieces(self, start: int, stop: int) -> list[_Piece]:
+        """Find the parts of chunks that frames are in."""
+        borders = self._survey.borders
+        first = int(np.searchsorted(borders, start, side="right")) - 1
+        last = int(np.searchsorted(borders, stop, side="left"))
+        pieces = []
+        for chunk, begin in zip(
+            self._survey.chunks[first:last], borders[first:last].tolist(), strict=True
+        ):
+            low, high = max(start, begin), min(stop, begin + chunk.frames)
             if low < high:
-                source = slice(low - first, high - first)
-                yield _Piece(chunk, source, slice(low - start, high - start))
-            first += chunk.frames
+                source = slice(low - begin, high - begin)
+                pieces.append(_Piece(chunk, source, slice(low - start, high - start)))
+        return pieces
+
+    @staticmethod
+    def _positions(pieces: list[_Piece]) -> npt.NDArray[np.float64] | None:
+        if pieces[0].chunk.positions is None:
+            return None
+        known = [(piece.chunk.positions, piece.source) for piece in pieces]
+        return np.concatenate([given[source] for given, source in known if given is not None])
+
+    def _may_stay(self, piece: _Piece) -> bool:
+        """Say whether frames can be used as they are in the file, and are many."""
+        chunk, source, _ = piece
+        if chunk.plain is None or chunk.dtype != self.dtype or not chunk.dtype.isnative:
+            return False
+        size = (source.stop - source.start) * int(np.prod(chunk.shape)) * chunk.dtype.itemsize
+        return size >= WORTH_MAPPING and chunk.plain.offset % chunk.dtype.itemsize == 0
+
+    def _fill(
+        self, file: Path, pieces: list[_Piece], data: npt.NDArray[Any]
+    ) -> list[npt.NDArray[Any] | None]:
+        """Fill in the frames of one file; give the weights of each piece."""
+        done = 0
+        for frames in self._plain(file, pieces):
+            data[pieces[done].target] = frames
+            done += 1
+        masks = [piece.chunk.mask for piece in pieces[:done]]
+        if done == len(pieces):
+            return masks
+        with reading(file) as opened:
+            run = id_of(opened.get("chunks", opened))
+            if self._survey.scan_id is not None and run not in (None, self._survey.scan_id):
+                raise FormatError(f"{file}: {WRITTEN_ANEW}")
+            return masks + [self._read_piece(opened, piece, data) for piece in pieces[done:]]
+
+    def _plain(self, file: Path, pieces: list[_Piece]) -> Iterator[npt.NDArray[Any]]:
+        """Map the frames of one file, piece by piece, as far as HDF5 need not be asked again."""
+        if pieces[0].chunk.plain is None:
+            return
+        try:
+            descriptor = os.open(file, os.O_RDONLY)
+        except OSError:
+            return
+        try:
+            keep_out_others(descriptor, file)
+            now = Stamp.of_open(descriptor)
+            for piece in pieces:
+                chunk, known = piece.chunk, piece.chunk.plain
+                is_ours = self._survey.scan_id is not None
+                if known is None or chunk.weights_kind == "frame":
+                    return
+                if not stays_put(chunk.stamp, now, is_ours=is_ours):
+                    return
+                try:
+                    found = known.look(descriptor, piece.source, verify=self._verifies)
+                except (OSError, ValueError):
+                    return  # HDF5 may say why it cannot be read
+                frames, damaged = found
+                self._see(chunk, damaged)
+                yield frames
+        finally:
+            # A map keeps the file open, and must not keep writers out.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
 
     def _read_piece(
-        self,
-        file: Any,
-        piece: _Piece,
-        data: npt.NDArray[Any],
-        positions: npt.NDArray[np.float64] | None,
+        self, file: Any, piece: _Piece, data: npt.NDArray[Any]
     ) -> npt.NDArray[Any] | None:
-        """Fill in frames and positions; give the weights of the piece."""
+        """Fill in frames through HDF5; give the weights of the piece."""
         chunk = piece.chunk
         try:
             group = file[chunk.group]
             damaged = read_frames(
-                chunk.file, group["data"], piece.source, data[piece.target], verify=self._verifies
+                group["data"], piece.source, data[piece.target], verify=self._verifies
             )
-            if damaged:
-                raise FormatError(
-                    f"{chunk.file}: chunks/{chunk.number}: {_listed(damaged)} not as written: the "
-                    "checksum differs. The disk or a copy damaged the file: take another copy, or "
-                    "prepare the scan again"
-                )
-            if positions is not None:
-                stored = positions_of(group, chunk.file)
-                positions[piece.target] = np.asarray(stored)[piece.source]
+            self._see(chunk, damaged)
             return self._weights_of(group, piece)
         except FormatError:
             raise
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise read_trouble(chunk.file, f"chunks/{chunk.number}", error) from error
+
+    @staticmethod
+    def _see(chunk: ChunkInfo, damaged: list[int]) -> None:
+        if damaged:
+            raise FormatError(
+                f"{chunk.file}: chunks/{chunk.number}: {_listed(damaged)} not as written: the "
+                "checksum differs. The disk or a copy damaged the file: take another copy, or "
+                "prepare the scan again"
+            )
 
     def _weights_of(self, group: Any, piece: _Piece) -> npt.NDArray[Any] | None:
         # As it is now: a writer may have spelled out the common mask since the survey.
@@ -300,7 +333,7 @@ def _joined(
         return None
     first = given[0]
     if len(given) == len(masks) and all(
-        mask.ndim == 2 and np.array_equal(mask, first) for mask in given
+        mask.ndim == 2 and (mask is first or np.array_equal(mask, first)) for mask in given
     ):
         return first.copy()
     joined = np.empty(shape, np.result_type(*given))

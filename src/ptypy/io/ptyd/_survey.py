@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ from ptypy.io.ptyd._entries import (
     resolve_link,
 )
 from ptypy.io.ptyd._open import reading
+from ptypy.io.ptyd._plain_frames import PlainFrames
+from ptypy.io.ptyd._stamp import Stamp
 
 __all__ = ["WRITTEN_ANEW", "ChunkInfo", "Survey", "id_of", "survey"]
 
@@ -42,22 +45,36 @@ class ChunkInfo:
     """Height and width of a frame [px]."""
     dtype: np.dtype[Any]
     """Of the stored counts."""
-    has_positions: bool
+    positions: npt.NDArray[np.float64] | None
+    """Positions (y, x) [m], shape (frames, 2)."""
     weights_kind: Literal["frame", "common", "none"]
     """Weights of its own for every frame; one mask for all of them; or nothing masked."""
+    mask: npt.NDArray[Any] | None
+    """Weights that hold for all its frames, (H, W); None if there are none, or others for each."""
     indices: npt.NDArray[np.int64]
     """Scan-point index of every frame, shape (frames,)."""
     file: Path
     """Where it is stored: the file itself, or one that it links to."""
     group: str
     """The group in that file."""
+    stamp: Stamp | None
+    """Of that file, before it was looked at."""
+    plain: PlainFrames | None
+    """Where the frames lie in that file, if they are not compressed."""
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether its frames have positions."""
+        return self.positions is not None
 
 
-@dataclass(slots=True)
+@dataclass
 class Survey:
     """What a .ptyd file holds."""
 
     path: Path
+    stamp: Stamp | None = None
+    """State of the file before it was looked through."""
     chunks: list[ChunkInfo] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
     common: npt.NDArray[Any] | None = None
@@ -73,10 +90,20 @@ class Survey:
     remarks: list[str] = field(default_factory=list)
     """What is missing or odd, but can be made good by parameters."""
 
+    @cached_property
+    def borders(self) -> npt.NDArray[np.int64]:
+        """The first frame of every chunk, and the one after the last of all."""
+        return np.cumsum([0, *(chunk.frames for chunk in self.chunks)], dtype=np.int64)
+
+    @cached_property
+    def indices(self) -> npt.NDArray[np.int64]:
+        """Scan-point index of every frame."""
+        return np.concatenate([np.empty(0, np.int64), *(chunk.indices for chunk in self.chunks)])
+
     @property
     def frames(self) -> int:
         """How many frames there are."""
-        return sum(chunk.frames for chunk in self.chunks)
+        return int(self.borders[-1])
 
     def raise_faults(self) -> None:
         """Raise FormatError if there are faults, with all of them."""
@@ -101,7 +128,7 @@ def survey(path: Path, before: Survey | None = None) -> Survey:
     FormatError
         If it cannot be opened or is not of this format at all, or was written anew since.
     """
-    found = Survey(path)
+    found = Survey(path, Stamp.of(path))
     with reading(path) as file:
         if not isinstance(file.get("chunks"), h5py.Group):
             raise FormatError(
@@ -135,9 +162,8 @@ def _begins_as(found: Survey, before: Survey) -> bool:
     """Tell whether the frames that were there before are the first now, in the same order."""
     if not before.chunks:
         return True
-    old = np.concatenate([chunk.indices for chunk in before.chunks])
-    new = np.concatenate([np.empty(0, np.int64), *(chunk.indices for chunk in found.chunks)])
-    return np.array_equal(old, new[: len(old)])
+    old = before.indices
+    return np.array_equal(old, found.indices[: len(old)])
 
 
 def id_of(group: Any) -> str | None:
@@ -163,29 +189,30 @@ def _add_chunks(found: Survey, file: Any) -> None:
         if number in seen:
             continue
         try:
-            with _group_of(found, file, name) as (place, group):
-                found.chunks.append(_look_at(number, place, group, found))
+            with _group_of(found, file, name) as (place, stamp, group):
+                found.chunks.append(_look_at(number, place, stamp, group, found))
         except (FormatError, ValueError) as error:
             found.faults.append(f"chunks/{name}: {error}")
 
 
 @contextmanager
-def _group_of(found: Survey, file: Any, name: str) -> Iterator[tuple[Path, Any]]:
+def _group_of(found: Survey, file: Any, name: str) -> Iterator[tuple[Path, Stamp | None, Any]]:
     """Open a chunk, in this file or in the one it links to."""
     link = file["chunks"].get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
         target = resolve_link(found.path, link)
+        stamp = Stamp.of(target)
         with reading(target) as part:
             if link.path not in part:
                 raise FormatError(f"links to {target}:{link.path}, which is not there")
             if found.scan_id is not None and id_of(part) not in (None, found.scan_id):
                 raise FormatError(f"links to {target}, which another run has written anew")
-            yield target, part[link.path]
+            yield target, stamp, part[link.path]
     else:
-        yield found.path, Decoder(found.path).member(file["chunks"], name)
+        yield found.path, found.stamp, Decoder(found.path).member(file["chunks"], name)
 
 
-def _look_at(number: int, place: Path, group: Any, found: Survey) -> ChunkInfo:
+def _look_at(number: int, place: Path, stamp: Stamp | None, group: Any, found: Survey) -> ChunkInfo:
     """Look at one chunk.
 
     Raises
@@ -211,34 +238,43 @@ def _look_at(number: int, place: Path, group: Any, found: Survey) -> ChunkInfo:
         indices = np.arange(first, first + frames)
     if len(indices) != frames:
         raise ValueError(f"{len(indices)} indices for {frames} frames")
+    kind, mask = _weights_of(group, frames, shape, found)
     return ChunkInfo(
         number=number,
         frames=frames,
         shape=shape,
         dtype=data.dtype,
-        has_positions=positions is not None,
-        weights_kind=_weights_kind(group, frames, shape, found.common),
+        positions=positions,
+        weights_kind=kind,
+        mask=mask,
         indices=indices,
         file=place,
         group=group.name,
+        stamp=stamp,
+        plain=PlainFrames.of(data),
     )
 
 
-def _weights_kind(
-    group: Any, frames: int, shape: tuple[int, int], common: npt.NDArray[Any] | None
-) -> Literal["frame", "common", "none"]:
-    weights = entry(group, "weights")
+def _weights_of(
+    group: Any, frames: int, shape: tuple[int, int], found: Survey
+) -> tuple[Literal["frame", "common", "none"], npt.NDArray[Any] | None]:
+    """Tell what weights a chunk has, and give those that hold for all its frames."""
+    weights, common = entry(group, "weights"), found.common
     if weights is None:
         if common is None:
-            return "none"
+            return "none", None
         if common.shape != shape:
             raise ValueError(f"frames of shape {shape}, but the common mask has {common.shape}")
-        return "common"
+        return "common", common
     given = weights.shape if isinstance(weights, h5py.Dataset) else ()
     if given == (frames, *shape):
-        return "frame"
+        return "frame", None
     if given in (shape, (1, *shape)):
-        return "common"
+        own = np.asarray(weights[...]).reshape(shape)
+        # Chunks mostly have the same: it is kept once.
+        last = found.chunks[-1].mask if found.chunks else None
+        same = last is not None and last.dtype == own.dtype and np.array_equal(last, own)
+        return "common", last if same else own
     raise ValueError(
         f"`weights` have shape {given}; they should have {(frames, *shape)}, one for every frame, "
         f"or {shape}, one for all"
@@ -263,10 +299,8 @@ def _compare_chunks(found: Survey) -> None:
                 f"chunks/{without.number}: has no positions, but chunks/{with_.number} has; "
                 "give them for all frames or for none"
             )
-    values, counts = np.unique(
-        np.concatenate([chunk.indices for chunk in found.chunks]), return_counts=True
-    )
-    twice = values[counts > 1]
+    ordered = np.sort(found.indices)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if twice.size:
         some = ", ".join(str(index) for index in twice[:5]) + (", ..." if twice.size > 5 else "")
         found.faults.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import repeat
 
 __all__ = ["LoadManager"]
 
@@ -54,18 +55,33 @@ class LoadManager:
         list of list of int
             For each rank, the *positions in* ``idlist`` of what it is given.
         """
-        ids = () if idlist is None else idlist
-        shares = self._shares(1 if idlist is None else len(ids))
-        assigned = []
-        start = 0
-        for rank, share in enumerate(shares):
-            positions = list(range(start, start + share))
-            self.load[rank] += share
-            if idlist is not None:
-                self.rank_of.update((ids[position], rank) for position in positions)
-            assigned.append(positions)
-            start += share
+        assigned = [
+            list(positions) for positions in self.deal(1 if idlist is None else len(idlist))
+        ]
+        if idlist is not None:
+            for rank, positions in enumerate(assigned):
+                self.rank_of.update(zip((idlist[place] for place in positions), repeat(rank)))
         return assigned
+
+    def deal(self, amount: int) -> list[range]:
+        """Deal out pieces of work that need no id, in contiguous runs.
+
+        Parameters
+        ----------
+        amount : int
+            How many pieces.
+
+        Returns
+        -------
+        list of range
+            For each rank, the numbers of what it is given; the pieces are counted from 0.
+        """
+        dealt, start = [], 0
+        for rank, share in enumerate(self._shares(amount)):
+            self.load[rank] += share
+            dealt.append(range(start, start + share))
+            start += share
+        return dealt
 
     def _shares(self, amount: int) -> list[int]:
         """Say how much each rank gets, filling the emptiest first like water in a bowl."""
