@@ -37,7 +37,7 @@ def sum_centers(
     """
     from ptypy.core.data._kernel import mass_block
 
-    dark, gain = (None, None) if fix is None else (fix.dark, fix.gain)
+    dark, gain = (None, None) if fix is None else fix.arrays(np.float64)
     masks = usable.reshape(-1, *usable.shape[-2:])
     sums = np.zeros((len(frames), 3))
     if isinstance(frames, np.ndarray):

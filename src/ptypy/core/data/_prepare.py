@@ -53,24 +53,37 @@ class Correction:
     """
 
     def __init__(self, dark: Any, flat: Any) -> None:
-        given = np.asarray(dark if dark is not None else flat)
-        self.shape = given.shape
-        self.dark = np.zeros(self.shape) if dark is None else np.asarray(dark, dtype=np.float64)
-        flat = np.ones(self.shape) if flat is None else np.asarray(flat, dtype=np.float64)
-        self.usable: Mask = np.isfinite(self.dark) & np.isfinite(flat) & (flat > 0)
-        self.gain = np.divide(1.0, flat, out=np.zeros(self.shape), where=self.usable)
-        self.dark = np.where(self.usable, self.dark, 0.0)
+        self._dark, self._flat = (
+            None if each is None else _real_numbers(each) for each in (dark, flat)
+        )
+        self.shape = np.shape(dark if dark is not None else flat)
+        self.usable: Mask = np.ones(self.shape, dtype=bool)
+        if self._dark is not None:
+            np.isfinite(self._dark, out=self.usable)
+        if self._flat is not None:
+            self.usable &= np.isfinite(self._flat) & (self._flat > 0)
         self._made: dict[Any, tuple[Array, Array]] = {}
 
-    def arrays(self, dtype: np.dtype[Any], place: Pair, shape: Pair) -> tuple[Array, Array]:
-        """Give dark and gain of that part of the raw frame that is stored, of a type."""
-        key = (dtype, place, shape)
+    def arrays(
+        self, dtype: npt.DTypeLike, place: Pair = (0, 0), shape: Pair | None = None
+    ) -> tuple[Array, Array]:
+        """Give dark, and one over flat, of that part of the raw frame that is stored, of a type."""
+        key = (np.dtype(dtype), place, shape)
         if key not in self._made:
-            dark, gain = (
-                cut_out(each, place, shape).astype(dtype) for each in (self.dark, self.gain)
-            )
+            size = self.shape if shape is None else shape
+            usable = cut_out(self.usable, place, size)
+            dark, gain = np.zeros(size, dtype), np.zeros(size, dtype)
+            if self._dark is not None:
+                np.copyto(dark, cut_out(self._dark, place, size), "same_kind", where=usable)
+            flat = 1.0 if self._flat is None else cut_out(self._flat, place, size)
+            np.divide(1.0, flat, out=gain, where=usable, casting="same_kind")
             self._made[key] = dark, gain
         return self._made[key]
+
+
+def _real_numbers(given: Any) -> Array:
+    array = np.asarray(given)
+    return array if array.dtype.kind == "f" and array.itemsize >= 4 else array.astype(np.float64)
 
 
 def correction(dark: Any, flat: Any, raw: tuple[int, int]) -> Correction | None:
