@@ -14,6 +14,7 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._hdf5_files import Hdf5Files
 from ptypy.experiment._hdf5_layout import correct_frames, read_edges
 from ptypy.experiment._hdf5_parameters import faults_of, plain_paths
+from ptypy.experiment._read_ahead import ReadAhead
 from ptypy.experiment._untrusted import (
     invalid_counts,
     saturation_limit,
@@ -224,7 +225,7 @@ class Hdf5Scan(PtyScan):
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
         """Read frames, see which counts of them are invalid, and correct them if that is due."""
         files, window, alone = self._files, self._window, self._window.alone
-        frames = files.frames(numbers, alone if self._corrects_here else window)
+        frames = self._read_or_take(numbers, alone if self._corrects_here else window)
         part = window.target if frames.shape[1:] == window.shape else alone.target
         weight = None if self.weight2d is None else self.weight2d[window.target]
         held = frames[:, *part]
@@ -237,6 +238,33 @@ class Hdf5Scan(PtyScan):
             frames = _placed(real, window)
             trusted = _both(trusted, usable)
         return frames, trusted
+
+    def _read_or_take(self, numbers: npt.NDArray[np.int64], window: Window) -> npt.NDArray[Any]:
+        """Read frames, or take what was read ahead; then read on behind the caller's back."""
+        files = self._files
+        frames = self._ahead.take((numbers.tobytes(), window))
+        if frames is None:
+            frames = files.frames(numbers, window)
+        following = self._following(len(numbers))
+        # Before the region is known, more is read of a frame than later.
+        if len(following) and self.region_in_raw is not None:
+            self._ahead.start(
+                (following.tobytes(), window), lambda: files.frames(following, window)
+            )
+        return frames
+
+    def _following(self, count: int) -> npt.NDArray[np.int64]:
+        """Give the numbers of the frames that this process will probably be asked for next."""
+        # While a scan is written nobody knows which frames will be there.
+        known = np.asarray(self.common.get("frame_numbers", ()), dtype=np.int64)
+        known = known[: self.num_frames]
+        ahead = np.asarray(self.indices.node, dtype=np.int64) + len(self.indices.chunk)
+        ahead = ahead[ahead < len(known)]
+        return known[ahead] if len(self.indices.node) == count else known[:0]
+
+    @cached_property
+    def _ahead(self) -> ReadAhead:
+        return ReadAhead()
 
     @property
     def _can_stay_stored(self) -> bool:

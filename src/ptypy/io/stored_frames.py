@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ptypy.errors import FormatError
 from ptypy.io._hdf5 import open_h5, read_trouble, use_filters
+from ptypy.utils.buffers import empty
 
 __all__ = [
     "Window", "files_of", "follow", "read_frames", "read_numbers", "reading", "see_sources",
@@ -205,8 +206,9 @@ def read_frames(
     if len(numbers) > 1 and (np.diff(numbers) <= 0).any():
         # In the order of the file there are fewer and longer stretches to read.
         numbers, inverse = np.unique(numbers, return_inverse=True)
-    fresh = np.empty if window.fills else np.zeros
-    frames = fresh((len(numbers), *window.shape), dtype=dataset.dtype)
+    frames: Array = empty((len(numbers), *window.shape), dataset.dtype)
+    if not window.fills:
+        frames[...] = 0
     scan_shape = dataset.shape[len(lead) : -2 - len(inner)]
     with reading(dataset, label):
         for stretch in stretches(numbers, scan_shape or (1,)):
