@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.data._prepare import Correction, Stack, as_native
+from ptypy.core.data import _distribute as distribute
+from ptypy.core.data._plan import Plan, make_plan
+from ptypy.core.data._prepare import Correction, FrameSums, Stack, as_native, prepare_and_sum
+from ptypy.io.stored_stack import StoredStack
+from ptypy.utils.verbose import logger
 
-__all__ = ["sum_centers"]
+__all__ = ["sum_centers", "warn_of_center"]
+
+FARTHEST = 0.25
+"""Counts lie no farther from the optical axis than this share of the region, as a rule."""
 
 
 def sum_centers(
@@ -35,6 +42,8 @@ def sum_centers(
         Sum of the centres' y, of their x [px], and the number of frames that have one: a frame
         without counts has none.
     """
+    if isinstance(frames, StoredStack):
+        return _sum_stored(frames, usable, fix)
     from ptypy.core.data._kernel import mass_block
 
     dark, gain = (None, None) if fix is None else fix.arrays(np.float64)
@@ -49,3 +58,40 @@ def sum_centers(
     lit = sums[sums[:, 0] > 0]
     total: Any = (lit[:, 1:] / lit[:, :1]).sum(axis=0)
     return np.array([*total, len(lit)], dtype=np.float64)
+
+
+def _sum_stored(
+    frames: StoredStack, usable: npt.NDArray[np.bool_], fix: Correction | None
+) -> npt.NDArray[np.float64]:
+    """Add up the centres of mass of frames that are still stored, by the loop of preparation."""
+    raw = frames.shape[1:]
+    whole = make_plan((raw[0], raw[1]), shape=None, center=(raw[0] // 2, raw[1] // 2))
+    _, sums = prepare_and_sum(frames, whole, fix, trusted=usable)
+    return _added(sums)
+
+
+def _added(sums: FrameSums | None) -> npt.NDArray[np.float64]:
+    """Add up the centres of frames that have one, and count these frames."""
+    if sums is None:
+        return np.zeros(3)
+    lit = (sums.photons > 0) & np.isfinite(sums.centers).all(axis=1)
+    return np.array([*sums.centers[lit].sum(axis=0), lit.sum()], dtype=np.float64)
+
+
+def warn_of_center(sums: FrameSums | None, plan: Plan) -> None:
+    """Say loudly that first frames have their counts far from the axis; all processes call this.
+
+    Where rows and columns of `center` were mixed up, or it was counted in binned pixels, the region
+    misses most of the counts, and no reconstruction finds out.
+    """
+    y, x, lit = distribute.total(_added(sums))
+    if not lit:
+        return
+    found, region = np.array([y, x]) / lit, np.array(plan.region)
+    axis = np.array([plan.top, plan.left]) + region // 2
+    if (np.abs(found - axis) > FARTHEST * region).any():
+        logger.error(
+            "the counts in the region of the first frames lie about row %.0f, column %.0f of the "
+            "raw frame, far from its middle, row %d, column %d: is `center` (row, column), in raw "
+            "pixels?", *found, *axis,
+        )  # fmt: skip

@@ -46,6 +46,12 @@ class Chunk:
     is_private: bool = False
     """Whether `data` is nobody else's; otherwise it may be an array that the loader keeps."""
 
+    photons: npt.NDArray[np.float64] | None = None
+    """Counts of each frame this process holds, where it is trusted, (n,); None if nobody counted:
+    frames that need no preparation are not looked at."""
+    centers: npt.NDArray[np.float64] | None = None
+    """Centre of mass (y, x) of these counts in the raw frame [px], (n, 2)."""
+
     @property
     def num(self) -> int:
         """Same as `number`, as PtyPy calls it."""

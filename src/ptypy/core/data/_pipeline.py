@@ -17,6 +17,7 @@ from ptypy.core.data._prepare import (
     Correction,
     FrameSums,
     correction,
+    in_raw,
     prepare_and_sum,
     prepare_weights,
 )
@@ -176,10 +177,22 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
     for k in np.flatnonzero(suspects):
         good = ~invalid_counts(frames[int(k)], frames.limit)
         mask[k] &= prepare_weights(good if shared is None else good & shared, plan)[0]
+        sums.photons[k], sums.centers[k] = count_again(prepared.data[k], mask[k], plan)
     kept = prepared.weights
     return replace(
         prepared, mask=mask, weights=None if kept is None else np.where(mask, kept, np.float32(0))
     )
+
+
+def count_again(
+    frame: Array, mask: npt.NDArray[np.bool_], plan: Plan
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Give photons and their centre of a frame of which less is trusted than was thought."""
+    counts = plan.unturned(np.where(mask, frame, 0)).astype(np.float64)
+    across, down = counts.sum(axis=0), counts.sum(axis=1)
+    with np.errstate(all="ignore"):
+        center = [side @ np.arange(len(side)) / side.sum() for side in (down, across)]
+    return float(down.sum()), in_raw(np.array(center), plan)
 
 
 def say_empty(frames: StoredStack, sums: FrameSums) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "as_native",
     "correction",
     "cut_out",
+    "in_raw",
     "prepare_and_sum",
     "prepare_frames",
     "prepare_weights",
@@ -274,9 +275,13 @@ def _frame_sums(found: Array, plan: Plan) -> FrameSums:
     photons = found[:, TOTAL]
     with np.errstate(all="ignore"):
         centers = found[:, DOWN : DOWN + 2] / photons[:, None]
+    return FrameSums(photons, in_raw(centers, plan), found[:, BRIGHTEST], found[:, DARKEST])
+
+
+def in_raw(places: npt.NDArray[np.float64], plan: Plan) -> npt.NDArray[np.float64]:
+    """Turn places (..., 2) in a prepared frame that is not turned yet into raw ones [px]."""
     # The middle of a block of pixels lies between them.
-    centers = (plan.top, plan.left) + plan.rebin * (centers + 0.5) - 0.5
-    return FrameSums(photons, centers, found[:, BRIGHTEST], found[:, DARKEST])
+    return np.asarray((plan.top, plan.left) + plan.rebin * (places + 0.5) - 0.5)
 
 
 def prepare_weights(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
+from ptypy.core.data._center import warn_of_center
 from ptypy.core.data._chunk import Chunk
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._hooks import ScanHooks
@@ -236,6 +237,7 @@ class Stages(ScanHooks):
             if pipeline.found is not None:
                 self.info.found_center = np.array(pipeline.found)
             self._warn_of_little_trust(prepared, pipeline)
+            warn_of_center(prepared.sums, pipeline.plan)
         self._tell_of(strange)
         return Chunk(
             indices=np.array(labels, dtype=np.int64),
@@ -247,6 +249,8 @@ class Stages(ScanHooks):
             is_private=prepared.data is not loaded.frames,
             meta=self.meta,
             number=self.chunknum,
+            photons=None if prepared.sums is None else prepared.sums.photons,
+            centers=None if prepared.sums is None else prepared.sums.centers,
         )
 
     @staticmethod
