@@ -1,7 +1,6 @@
 """What whoever waits for a scan to be prepared sees meanwhile."""
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ import ptypy
 from ptypy.core.data import EOS, WAIT
 from ptypy.core.data._progress import ScanProgress
 from ptypy.utils import verbose
+
+pty = pytest.importorskip("pty")
 
 SOURCE = str(Path(ptypy.__file__).resolve().parents[1])
 ERASE = "\r\033[2K"
@@ -242,3 +243,25 @@ def test_a_chunk_that_failed_is_not_counted(timed, capsys):
     scan.frames[7] = frame
     deliver(scan, 5)
     assert lines(capsys)[-1].startswith("prepared 20 frames in 4.0 s, 5 frames/s")
+
+
+def test_what_is_said_of_a_failure_begins_a_line_of_its_own(timed, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    scan = timed(80)
+    for _ in range(2):
+        scan.next_chunk(5)
+    scan.frames[12] = np.zeros(3)
+    with pytest.raises(ptypy.errors.DataError):
+        scan.next_chunk(5)
+    line = "prepared 10 of 80 frames, 5 frames/s, 0.05 MB/s, 14 s left"
+    assert capsys.readouterr().out == f"{ERASE}{line}\n"
+
+
+def test_less_than_a_second_is_not_no_time(timed, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    scan = timed(100)
+    for _ in range(33):
+        scan.next_chunk(3)
+    assert capsys.readouterr().out.endswith(
+        "prepared 99 of 100 frames, 3 frames/s, 0.03 MB/s, 1 s left"
+    )

@@ -188,5 +188,5 @@ def _rates(done: _Sums) -> str:
 def _duration(seconds: float) -> str:
     """Write a time with as many digits as anybody wants to know."""
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
