@@ -254,6 +254,28 @@ def test_progress_ends_its_line_when_the_work_fails(monkeypatch):
     assert terminal.text.endswith("\n")
 
 
+def test_what_is_logged_takes_the_place_of_a_line_that_is_written_over(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    set_level("INTERACTIVE")
+    verbose.ilog_message("half of it")
+    logger.error("the disk is full")
+    logger.error("again")
+    said = "ERROR ptypy: the disk is full\nERROR ptypy: again\n"
+    assert terminal.text == "\r\033[2Khalf of it\r\033[2K" + said
+
+
+def test_a_line_that_nobody_ended_is_ended_when_the_program_is_left():
+    script = (
+        "import sys, ptypy.utils as u\n"
+        "sys.stdout.isatty = lambda: True\n"
+        "u.verbose.set_level('INFO')\n"
+        "u.verbose.ilog_message('half of it')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"\r\033[2Khalf of it\n"
+
+
 def test_interactive_messages_write_over_one_line_on_a_terminal(monkeypatch, capsys):
     set_level("INTERACTIVE")
     verbose.ilog_message("one")

@@ -6,11 +6,12 @@ processes, only the master speaks, unless a record carries ``extra={'allprocesse
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from ptypy.errors import ParameterError
 from ptypy.utils import parallel
@@ -27,6 +28,7 @@ __all__ = [
     "ilog_message",
     "ilog_newline",
     "ilog_streamer",
+    "is_on_terminal",
     "log",
     "logger",
     "report",
@@ -92,8 +94,43 @@ class _Handler(logging.Handler):
     """Writes to whatever ``sys.stdout`` is when it speaks, so that it can be redirected."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stdout.write(self.format(record) + "\n")
+        sys.stdout.write(_line.erasing() + self.format(record) + "\n")
         sys.stdout.flush()
+
+
+class _Line:
+    """The line of a terminal that is written over: what is said meanwhile does not end up in it."""
+
+    ERASE = "\r\033[2K"
+
+    def __init__(self) -> None:
+        self._terminal: TextIO | None = None
+        """Where the line stands, if it has not ended."""
+        self._ends_at_exit = False
+
+    def write(self, text: str, *, last: bool = False) -> None:
+        """Write over the line; with the ``last`` text it ends."""
+        sys.stdout.write(self.ERASE + text + ("\n" if last else ""))
+        sys.stdout.flush()
+        self._terminal = None if last else sys.stdout
+        if not self._ends_at_exit:
+            atexit.register(self.end)
+            self._ends_at_exit = True
+
+    def erasing(self) -> str:
+        """Give the characters that remove the line, for what is to stand there; '' if none is."""
+        is_there, self._terminal = self._terminal is sys.stdout, None
+        return self.ERASE if is_there else ""
+
+    def end(self) -> None:
+        """Leave the line as it is: what comes, perhaps the prompt of a shell, begins a new one."""
+        is_there, self._terminal = self._terminal is sys.stdout, None
+        if is_there:
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+
+_line = _Line()
 
 
 def _attach() -> None:
@@ -198,13 +235,18 @@ def _somebody_watches() -> bool:
     return level == INTERACTIVE or level <= logging.INFO
 
 
+def is_on_terminal() -> bool:
+    """Say whether what is said appears on a terminal, where a line can be written over."""
+    isatty = getattr(sys.stdout, "isatty", None)
+    return isatty is not None and bool(isatty())
+
+
 def ilog_message(msg: str) -> None:
     """Write over the current line of the terminal (a log record where there is none)."""
     if not (parallel.master and _somebody_watches()):
         return
-    if sys.stdout.isatty():
-        sys.stdout.write("\r\033[2K" + msg)
-        sys.stdout.flush()
+    if is_on_terminal():
+        _line.write(msg)
     else:
         log(INTERACTIVE, msg)
 
@@ -214,9 +256,8 @@ ilog_streamer = ilog_message
 
 def ilog_newline() -> None:
     """End the line that `ilog_message` writes over."""
-    if parallel.master and _somebody_watches() and sys.stdout.isatty():
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+    if parallel.master and _somebody_watches() and is_on_terminal():
+        _line.end()
 
 
 class LogTime:
@@ -273,7 +314,7 @@ class Progress:
         self.done = 0
         self.note = ""
         self.active = parallel.master and (force or _somebody_watches())
-        self._terminal = sys.stdout.isatty()
+        self._terminal = is_on_terminal()
         self._start = self._spoken = time.perf_counter()
 
     def __enter__(self) -> Progress:
@@ -304,10 +345,10 @@ class Progress:
     def _write(self, last: bool) -> None:
         line = self._line()
         if self._terminal:
-            sys.stdout.write("\r\033[2K" + line[: LINE - 1] + ("\n" if last else ""))
+            _line.write(line[: LINE - 1], last=last)
         else:
             sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+            sys.stdout.flush()
 
     def _line(self) -> str:
         seconds = time.perf_counter() - self._start

@@ -39,6 +39,15 @@ class Loaded:
         height, width = stack.shape[1:] if isinstance(stack, StoredStack) else stack[0].shape
         return (height, width)
 
+    @property
+    def frame_size(self) -> int | None:
+        """Size of a frame, all pixels of it [bytes]; None without frames."""
+        if self.shape is None:
+            return None
+        stack = self.frames
+        dtype = stack.dtype if isinstance(stack, StoredStack) else stack[0].dtype
+        return self.shape[0] * self.shape[1] * dtype.itemsize
+
 
 def load(scan: ScanHooks, indices: Sequence[int]) -> Loaded:
     """Load raw frames by `load_block` or `load`, whichever the scan means.

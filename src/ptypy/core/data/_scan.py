@@ -15,6 +15,7 @@ from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._load import position_array
 from ptypy.core.data._parameters import ScanParameters
 from ptypy.core.data._patience import Patience
+from ptypy.core.data._progress import ScanProgress
 from ptypy.core.data._registry import register
 from ptypy.core.data._resume import FOUND
 from ptypy.core.data._save import Recorder
@@ -124,6 +125,7 @@ class PtyScan(Stages, ScanParameters):
         self._found_center = None
         self._strange = Strange()
         self._patience = Patience(p.timeout)
+        self._progress = ScanProgress(p.label)
 
     def initialize(self) -> None:
         """Open the scan: call the hooks that run once, and share what they found.
@@ -197,6 +199,8 @@ class PtyScan(Stages, ScanParameters):
             answer: Chunk | str = EOS
         else:
             answer = self.get_data_chunk(max(frames or 1, self.min_frames))
+        if self.end_of_scan:
+            self._progress.end()
         if answer == EOS and not self._finalized:
             self._finalize()
             self._finalized = True
@@ -205,9 +209,11 @@ class PtyScan(Stages, ScanParameters):
     def get_data_chunk(self, chunksize: int, start: int | None = None) -> Chunk | str:
         """Prepare ``chunksize`` frames from ``start`` on (from the next one if not given)."""
         begin = self.framestart if start is None else start
+        self._progress.ask()
         count, ends = self._ask(chunksize, begin)
         if count < self.min_frames and not ends:
             if not self._gives_up(begin + count):
+                self._progress.wait()
                 return WAIT
             ends = True
         if count < 1:
@@ -215,16 +221,19 @@ class PtyScan(Stages, ScanParameters):
             return EOS
         slots = list(range(begin, begin + count))
         dealt = [list(places) for places in self._dealer.deal(slots)]
+        self._progress.begin()
         try:
             chunk = self._prepare(slots, dealt)
             if self._recorder is not None:
                 self._recorder.add(chunk, self.info, self._geometry.unknown(self.PLACEHOLDERS))
         except BaseException:
             self._dealer.take_back(dealt)
+            self._progress.break_off()
             raise
         self.start, self.framestart = begin, begin + count
         self.chunknum += 1
         self.end_of_scan = ends
+        self._progress.add(count, self._frame_size, begin + count, self.num_frames)
         return chunk
 
     def report(self, what: Any = None, shout: bool = True) -> str | None:

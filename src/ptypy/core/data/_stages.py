@@ -59,6 +59,8 @@ class Stages(ScanHooks):
     _adds_noise: bool
     _found_center: tuple[float, float] | None
     _strange: Strange
+    _frame_size: int | None = None
+    """Of a raw frame, as it was loaded [bytes]; None if this process has had none."""
     _held_to: int | None = None
     """Number of positions, where only that says how many frames are used."""
     _gave_up: bool = False
@@ -304,6 +306,7 @@ class Stages(ScanHooks):
         else:
             whole = distribute.agree(lambda: load(self, slots) if parallel.master else None)
             loaded = distribute.scatter(whole, dealt, take)
+        self._frame_size = loaded.frame_size or self._frame_size
         return distribute.agree(lambda: correct(self, loaded, mine, self.common))
 
     def _decide(self, raw: tuple[int, int], loaded: Loaded) -> Pipeline:
