@@ -38,3 +38,7 @@ class ReadAhead:
         if block is None or block.cancel() or not is_it:
             return None
         return None if block.exception() is not None else block.result()
+
+    def __reduce__(self) -> Any:
+        # A copy of a scan reads for itself.
+        return ReadAhead, ()

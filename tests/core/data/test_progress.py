@@ -265,3 +265,21 @@ def test_less_than_a_second_is_not_no_time(timed, capsys, monkeypatch):
     assert capsys.readouterr().out.endswith(
         "prepared 99 of 100 frames, 3 frames/s, 0.03 MB/s, 1 s left"
     )
+
+
+def test_a_single_long_chunk_says_how_far_it_is(capsys, monkeypatch):
+    """A run with the default size of blocks prepares a whole scan as one."""
+    monkeypatch.setattr("ptypy.core.data._progress.is_on_terminal", lambda: False)
+    verbose.set_level("INTERACTIVE")
+    now = [0.0]
+    progress = ScanProgress("moon", clock=lambda: now[0])
+    progress.ask()
+    progress.begin(1000, 1000, 1000)
+    for share in (0.1, 0.3, 0.6, 1.0):
+        now[0] = 40 * share
+        progress.tell(share)
+    progress.add(1000, 1000, 1000, 1000)
+    progress.end()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "moon: prepared 300 of 1000 frames, 25 frames/s, 28 s left"
+    assert said[-1] == "moon: prepared 1000 frames in 40.0 s, 25 frames/s, 0.025 MB/s"

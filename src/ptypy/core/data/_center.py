@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._plan import Plan, make_plan
-from ptypy.core.data._prepare import Correction, FrameSums, Stack, as_native, prepare_and_sum
+from ptypy.core.data._prepare import Correction, Stack, as_native, prepare_and_sum
+from ptypy.core.data._sums import FrameSums
 from ptypy.io.stored_stack import StoredStack
 from ptypy.utils.verbose import logger
 

@@ -18,7 +18,7 @@ from numba import types
 from numba.core.typing import signature
 from numba.extending import intrinsic
 
-from ptypy.core.data._columns import ACROSS, BRIGHTEST, DARKEST, DOWN, TOTAL
+from ptypy.core.data._sums import ACROSS, BRIGHTEST, DARKEST, DOWN, TOTAL
 from ptypy.io.unpacking import begin, block_elements, decode, scratch_size
 
 __all__ = ["count_frames", "mass_block"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,13 +15,12 @@ from ptypy.core.data._load import Loaded
 from ptypy.core.data._plan import Plan, make_plan
 from ptypy.core.data._prepare import (
     Correction,
-    FrameSums,
     correction,
-    in_raw,
     prepare_and_sum,
     prepare_weights,
 )
 from ptypy.core.data._settings import Settings
+from ptypy.core.data._sums import FrameSums, in_raw
 from ptypy.errors import DataError
 from ptypy.io.stored_stack import StoredStack, invalid_counts
 from ptypy.utils import parallel
@@ -143,8 +142,8 @@ class Pipeline:
             usable = inside[rows : rows + raw[0], columns : columns + raw[1]]
         return None if usable.all() else usable
 
-    def run(self, loaded: Loaded) -> Prepared:
-        """Prepare the frames of this process."""
+    def run(self, loaded: Loaded, tell: Callable[[float], None] | None = None) -> Prepared:
+        """Prepare the frames of this process; ``tell`` hears now and then which share is done."""
         if loaded.weights is None:
             mask, kept = self.shared
         else:
@@ -153,7 +152,7 @@ class Pipeline:
         if not len(loaded.frames):
             return Prepared(np.empty((0, *self.plan.shape)), mask, kept)
         data, sums = prepare_and_sum(
-            loaded.frames, self.plan, self.fix, usable=self.usable, trusted=mask
+            loaded.frames, self.plan, self.fix, usable=self.usable, trusted=mask, tell=tell
         )
         prepared = Prepared(data, mask, kept, sums)
         if isinstance(loaded.frames, StoredStack):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.data._columns import BRIGHTEST, DARKEST, DOWN, SUMS, TOTAL
 from ptypy.core.data._plan import Plan
+from ptypy.core.data._sums import SUMS, FrameSums, frame_sums
 from ptypy.errors import DataError, FormatError
 from ptypy.io.stored_stack import StoredStack
 from ptypy.utils.buffers import empty
@@ -24,12 +24,10 @@ from ptypy.utils.processors import count_processors
 
 __all__ = [
     "Correction",
-    "FrameSums",
     "Stack",
     "as_native",
     "correction",
     "cut_out",
-    "in_raw",
     "prepare_and_sum",
     "prepare_frames",
     "prepare_weights",
@@ -41,6 +39,9 @@ Mask = npt.NDArray[np.bool_]
 Pair = tuple[int, int]
 Stack = Array | Sequence[Array]
 """Frames as one array (N, H, W) or one by one, N of (H, W)."""
+
+SLAB = 1 << 28
+"""How much of a block is prepared before a word is said of how far it is [bytes]."""
 
 
 class Correction:
@@ -134,19 +135,6 @@ def as_native(frames: Array) -> Array:
     return frames
 
 
-class FrameSums(NamedTuple):
-    """What the loop has seen of every frame on its way."""
-
-    photons: npt.NDArray[np.float64]
-    """(n,) counts of the prepared frame, where it is trusted."""
-    centers: npt.NDArray[np.float64]
-    """(n, 2) their centre of mass (y, x) in the raw frame [px]; NaN where there are no counts."""
-    brightest: npt.NDArray[np.float64]
-    """(n,) largest raw count in the region where the detector is usable, or 0."""
-    darkest: npt.NDArray[np.float64]
-    """(n,) smallest raw count there, or 0."""
-
-
 def prepare_frames(
     frames: Stack, plan: Plan, fix: Correction | None = None, *, threads: int | None = None
 ) -> Array:
@@ -162,6 +150,7 @@ def prepare_and_sum(
     usable: Mask | None = None,
     trusted: Mask | None = None,
     threads: int | None = None,
+    tell: Callable[[float], None] | None = None,
 ) -> tuple[Array, FrameSums | None]:
     """Correct, cut, orient and rebin frames, and see what is in them on the way.
 
@@ -181,6 +170,8 @@ def prepare_and_sum(
         Prepared pixels that are added up for the photons and their centre.
     threads : int, optional
         As many as there are processors for this process, if not given.
+    tell : callable, optional
+        Called now and then with the share of the frames that are done.
 
     Returns
     -------
@@ -209,8 +200,13 @@ def prepare_and_sum(
         for part, to in _runs(frames[where], where.start):
             loop.run(part, to, out[to], found[to])
 
-    _spread(work, len(frames), threads)
-    return out, _frame_sums(found, plan)
+    slab = max(SLAB // max(dtype.itemsize * plan.raw[0] * plan.raw[1], 1), 64)
+    for first in range(0, len(frames), slab):
+        stop = min(first + slab, len(frames))
+        _spread(work, first, stop, threads)
+        if tell is not None:
+            tell(stop / len(frames))
+    return out, frame_sums(found, plan)
 
 
 class _Loop:
@@ -269,19 +265,6 @@ def cut_out(frame: Array, place: Pair, shape: Pair) -> Array:
     """Cut a stored frame out of a raw one, which may be padded."""
     (top, left), (rows, columns) = place, shape
     return np.ascontiguousarray(frame[top : top + rows, left : left + columns])
-
-
-def _frame_sums(found: Array, plan: Plan) -> FrameSums:
-    photons = found[:, TOTAL]
-    with np.errstate(all="ignore"):
-        centers = found[:, DOWN : DOWN + 2] / photons[:, None]
-    return FrameSums(photons, in_raw(centers, plan), found[:, BRIGHTEST], found[:, DARKEST])
-
-
-def in_raw(places: npt.NDArray[np.float64], plan: Plan) -> npt.NDArray[np.float64]:
-    """Turn places (..., 2) in a prepared frame that is not turned yet into raw ones [px]."""
-    # The middle of a block of pixels lies between them.
-    return np.asarray((plan.top, plan.left) + plan.rebin * (places + 0.5) - 0.5)
 
 
 def prepare_weights(
@@ -379,13 +362,14 @@ def _runs(part: Stack, start: int) -> list[tuple[Array | StoredStack, slice]]:
     return [(frame[None], slice(k, k + 1)) for k, frame in enumerate(part, start)]
 
 
-def _spread(work: Callable[[slice], None], count: int, threads: int | None) -> None:
+def _spread(work: Callable[[slice], None], first: int, stop: int, threads: int | None) -> None:
     """Let threads work on contiguous parts of the frames."""
+    count = stop - first
     workers = max(1, min(count_processors() if threads is None else threads, count))
-    edges = [count * k // workers for k in range(workers + 1)]
-    parts = [slice(first, last) for first, last in pairwise(edges)]
+    edges = [first + count * k // workers for k in range(workers + 1)]
+    parts = [slice(begin, end) for begin, end in pairwise(edges)]
     if workers == 1:
-        work(slice(0, count))
+        work(parts[0])
         return
     with ThreadPoolExecutor(workers) as pool:
         for job in [pool.submit(work, part) for part in parts]:

@@ -43,7 +43,8 @@ class ScanProgress:
     The first chunk may have waited for a compiler: as soon as there are others, rates are those
     of the others. The totals count it.
 
-    Call `ask`, `begin` and `add` for each chunk, in this order.
+    Call `ask`, `begin` and `add` for each chunk, in this order; between the last two perhaps
+    `tell`.
 
     Parameters
     ----------
@@ -70,6 +71,7 @@ class ScanProgress:
         self._done = self._first = _Sums()
         self._asked: float | None = None
         self._begun = 0.0
+        self._chunk: tuple[int, int, int | None] = (0, 0, None)
         self._spoken: float | None = None
         self._pause = self.EVERY
         self._is_waiting = self._has_ended = self._has_line = False
@@ -80,14 +82,37 @@ class ScanProgress:
         if self._asked is None:
             self._asked = self._clock()
 
-    def begin(self) -> None:
-        """The frames of a chunk are there: until `add`, they are prepared."""
+    def begin(self, frames: int = 0, last: int = 0, total: int | None = None) -> None:
+        """The frames of a chunk are there: until `add`, they are prepared.
+
+        Parameters
+        ----------
+        frames, last, total : int
+            As for `add`, of this chunk.
+        """
         self._begun = self._clock()
+        self._chunk = (frames, last, total)
         if self._asked is not None:
             self._done = self._done._replace(waited=self._waited())
             self._asked = None
         if self._spoken is None:
             self._spoken = self._begun
+
+    def tell(self, share: float) -> None:
+        """A share of the chunk is prepared."""
+        now, (frames, last, total) = self._clock(), self._chunk
+        if share >= 1 or not frames or not self._may_speak(now, now - self._begun):
+            return
+        part = int(share * frames)
+        recent = self._recent() if self._done.frames else _Sums()
+        worked = recent.worked + now - self._begun
+        recent = _Sums(recent.frames + part, float("nan"), worked, recent.waited)
+        there = last - frames + part
+        of = "" if total is None else f" of {total}"
+        left = ""
+        if total is not None and recent.frames:
+            left = f", {_duration((total - there) * (worked + recent.waited) / recent.frames)} left"
+        self._say(f"{self._start} {there}{of} frames, {_rates(recent)}{left}", now)
 
     def add(self, frames: int, frame_size: int | None, last: int, total: int | None) -> None:
         """A chunk is prepared.
@@ -162,9 +187,9 @@ class ScanProgress:
         """Give how long frames were waited for, until now [s]."""
         return self._done.waited + (0 if self._asked is None else self._clock() - self._asked)
 
-    def _may_speak(self, now: float) -> bool:
+    def _may_speak(self, now: float, under_way: float = 0.0) -> bool:
         """Say whether it is time for a line."""
-        if self._spoken is None or self._done.worked + self._waited() < self.SILENT:
+        if self._spoken is None or self._done.worked + self._waited() + under_way < self.SILENT:
             return False
         return now - self._spoken >= (self.TERMINAL_EVERY if is_on_terminal() else self._pause)
 

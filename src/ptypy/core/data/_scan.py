@@ -221,7 +221,7 @@ class PtyScan(Stages, ScanParameters):
             return EOS
         slots = list(range(begin, begin + count))
         dealt = [list(places) for places in self._dealer.deal(slots)]
-        self._progress.begin()
+        self._progress.begin(count, begin + count, self.num_frames)
         try:
             chunk = self._prepare(slots, dealt)
             if self._recorder is not None:

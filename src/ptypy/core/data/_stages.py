@@ -19,17 +19,15 @@ from ptypy.core.data._load import Loaded, correct, load, position_array, take
 from ptypy.core.data._noise import add_noise
 from ptypy.core.data._pipeline import Pipeline, Prepared, common_shape
 from ptypy.core.data._plausible import implausible_positions
+from ptypy.core.data._progress import ScanProgress
 from ptypy.core.data._settings import Settings, read_settings
-from ptypy.core.data._trust import Strange, distrust, level, trusted_share
+from ptypy.core.data._trust import Strange, distrust, level, warn_of_little_trust
 from ptypy.errors import DataError
 from ptypy.utils import parallel
 from ptypy.utils.parameters import Param
 from ptypy.utils.verbose import logger
 
 __all__ = ["Stages"]
-
-MOST_TRUSTED = 0.5
-"""A scan of which fewer pixels are trusted may have its mask inverted."""
 
 _NO_POSITIONS = (
     "there are no positions: return them from `load_positions` (N, 2), or frame by frame from "
@@ -59,6 +57,7 @@ class Stages(ScanHooks):
     _adds_noise: bool
     _found_center: tuple[float, float] | None
     _strange: Strange
+    _progress: ScanProgress
     _frame_size: int | None = None
     """Of a raw frame, as it was loaded [bytes]; None if this process has had none."""
     _held_to: int | None = None
@@ -238,7 +237,7 @@ class Stages(ScanHooks):
             self._has_begun = True
             if pipeline.found is not None:
                 self.info.found_center = np.array(pipeline.found)
-            self._warn_of_little_trust(prepared, pipeline)
+            warn_of_little_trust(prepared, pipeline.plan)
             warn_of_center(prepared.sums, pipeline.plan)
         self._tell_of(strange)
         return Chunk(
@@ -255,22 +254,11 @@ class Stages(ScanHooks):
             centers=None if prepared.sums is None else prepared.sums.centers,
         )
 
-    @staticmethod
-    def _warn_of_little_trust(prepared: Prepared, pipeline: Pipeline) -> None:
-        """Say loudly that few pixels of the first frames are trusted."""
-        share = trusted_share(prepared, pipeline.plan)
-        if share is not None and share < MOST_TRUSTED:
-            logger.error(
-                "only %.0f %% of the pixels are trusted: is the mask inverted? It must be larger "
-                "than zero where a pixel may be trusted",
-                100 * share,
-            )
-
     def _run(
         self, pipeline: Pipeline, loaded: Loaded, labels: Sequence[int]
     ) -> tuple[Prepared, Strange]:
         """Prepare the frames of this process, and see that what is trusted can be counted."""
-        raw = pipeline.run(loaded)
+        raw = pipeline.run(loaded, self._progress.tell)
         prepared, strange = distrust(raw, labels, is_private=raw.data is not loaded.frames)
         if not self._adds_noise:
             return prepared, strange

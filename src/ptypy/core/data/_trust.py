@@ -15,8 +15,12 @@ from ptypy.core.data._pipeline import Prepared
 from ptypy.core.data._plan import Plan
 from ptypy.core.data._prepare import prepare_weights
 from ptypy.utils import parallel
+from ptypy.utils.verbose import logger
 
-__all__ = ["Strange", "distrust", "level", "trusted_share"]
+__all__ = ["Strange", "distrust", "level", "warn_of_little_trust"]
+
+MOST_TRUSTED = 0.5
+"""A scan of which fewer pixels are trusted may have its mask inverted."""
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -129,16 +133,21 @@ def level(prepared: Prepared, strange: Strange) -> tuple[Prepared, Strange]:
     return replace(prepared, data=data, mask=mask, weights=weights), total
 
 
-def trusted_share(prepared: Prepared, plan: Plan) -> float | None:
-    """Give the share of pixels that are trusted, on all processes, which all call this.
+def warn_of_little_trust(prepared: Prepared, plan: Plan) -> None:
+    """Say loudly that few pixels of the first frames are trusted; all processes call this.
 
-    Pixels of the region that lie outside the raw frame do not count. None without frames.
+    Pixels of the region that lie outside the raw frame do not count.
     """
     inside, _ = prepare_weights(None, plan)
     count = len(prepared.data)
     trusted = prepared.mask.sum() * (count if prepared.mask.ndim == 2 else 1)
     sums = distribute.total(np.array([trusted, inside.sum() * count], dtype=np.float64))
-    return float(sums[0] / sums[1]) if sums[1] else None
+    if sums[1] and sums[0] < MOST_TRUSTED * sums[1]:
+        logger.error(
+            "only %.0f %% of the pixels are trusted: is the mask inverted? It must be larger "
+            "than zero where a pixel may be trusted",
+            100 * sums[0] / sums[1],
+        )
 
 
 def _added(parts: Sequence[Strange]) -> Strange:
