@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from ptypy.io.h5rw import h5append, h5info, h5options, h5read, h5write
     from ptypy.io.image_file import edfread, image_read
     from ptypy.io.json_rw import jread, jwrite
+    from ptypy.io.stored_stack import frames_in
 
 __all__ = [
     "edfread",
     "frame_files",
     "frame_source",
+    "frames_in",
     "h5append",
     "h5info",
     "h5options",
@@ -51,6 +53,7 @@ __all__ = [
 
 HOMES = {
     "edfread": "image_file",
+    "frames_in": "stored_stack",
     "h5append": "h5rw",
     "h5info": "h5rw",
     "h5options": "h5rw",

@@ -68,7 +68,8 @@ class ScanHooks:
     """The fast way to load: a method ``load_block(indices)`` that gives many frames at once.
 
     It receives ``indices`` (n,) int64 and returns ``(frames, positions, weights)``: frames
-    (n, H, W) of any numeric type, in memory or memory-mapped; positions (n, 2) [m] or None;
+    (n, H, W) of any numeric type, in memory, memory-mapped, or still in their HDF5 file
+    (`ptypy.io.frames_in`); positions (n, 2) [m] or None;
     weights (H, W), (n, H, W) or None. It is used instead of `load` unless `load` is overridden
     in a more derived class or replaced on the instance."""
 
