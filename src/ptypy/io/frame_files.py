@@ -184,6 +184,10 @@ class FrameFiles:
             frames = list(pool.map(self._one, wanted))
         return np.stack(frames) if frames else np.empty((0, *self.shape), self.looked[0].dtype)
 
+    def stack(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> None:
+        """Give nothing: what can be mapped is mapped by `read`."""
+        del indices
+
     def _one(self, index: int) -> Array:
         first, path = self.looked[0], self.paths[index]
         with naming(path):

@@ -18,45 +18,47 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io.stored_frames import Window, reading
+from ptypy.io._hdf5 import read_trouble
+from ptypy.io._stored_places import Piece, find_pieces
+from ptypy.io.stored_frames import Window
 
-__all__ = ["StoredStack", "invalid_counts", "map_frames"]
+__all__ = ["StoredStack", "invalid_counts", "join_stacks", "map_frames"]
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
 
-BITSHUFFLE = 32008
-"""Number of the filter bitshuffle, in the register of HDF5 filters."""
-LZ4 = 2
-"""What that filter calls LZ4."""
 FARTHEST = 1 << 28
 """Ask the system for no more than this of what may come next [bytes]."""
 
 
-class _Places(NamedTuple):
-    """Where frames lie in a file."""
+PER_FRAME = ("_which", "addresses", "sizes", "numbers")
+"""What a stack knows of each of its frames."""
 
-    offsets: Numbers
-    """Of each frame [bytes]."""
-    sizes: Numbers
-    """Of each frame, as it lies there [bytes]."""
-    is_packed: bool
-    """Whether these are chunks of bitshuffle and LZ4."""
+
+class _Held(NamedTuple):
+    """Part of a file that is mapped."""
+
+    bytes: npt.NDArray[np.uint8]
+    label: str
+    """The file and the dataset."""
 
 
 class StoredStack(Sequence[Array]):
-    """Frames of one dataset, which nobody has read yet.
+    """Frames of one dataset, or of several of one form, which nobody has read yet.
 
     Taking one, ``stack[k]``, reads it and gives an array of its own; ``numpy.asarray(stack)``
     reads all of them. Compiled code reads at `addresses` instead. `map_frames` makes stacks.
 
     Parameters
     ----------
-    mapping : mmap
-        Part of the file.
-    start : int
-        Where in the file it begins [bytes].
-    places : _Places
+    held : sequence of _Held
+        The mapped parts of files.
+    which : (n,) int64
+        Which of them holds each frame.
+    addresses, sizes : (n,) int64
+        Where in memory each frame begins, and its length as it lies there [bytes].
+    is_packed : bool
+        Whether frames are chunks packed by bitshuffle and LZ4.
     window : Window
         Which part of a frame is there, and where it goes. Rows and columns outside of it are zero.
     stored : (rows, columns)
@@ -70,19 +72,24 @@ class StoredStack(Sequence[Array]):
 
     def __init__(
         self,
-        mapping: mmap.mmap,
-        start: int,
-        places: _Places,
+        held: Sequence[_Held],
+        which: Numbers,
+        addresses: Numbers,
+        sizes: Numbers,
         *,
+        is_packed: bool,
         window: Window,
         stored: tuple[int, int],
         dtype: np.dtype[Any],
         numbers: Numbers,
         label: str,
     ) -> None:
-        self._bytes = np.frombuffer(mapping, np.uint8)
-        self._places = places
-        self._start = start
+        self._held, self._which = tuple(held), which
+        self.addresses = addresses
+        """Where in memory each frame, or the chunk it is packed in, begins [bytes]."""
+        self.sizes = sizes
+        """Length of each frame as it lies there [bytes]."""
+        self.is_packed = is_packed
         self.window = window
         self.stored = stored
         self.dtype = dtype
@@ -97,11 +104,6 @@ class StoredStack(Sequence[Array]):
         return (len(self), *self.window.shape)
 
     @property
-    def is_packed(self) -> bool:
-        """Whether frames are chunks packed by bitshuffle and LZ4."""
-        return self._places.is_packed
-
-    @property
     def decoder(self) -> int:
         """Address of what unpacks blocks of these chunks, see `unpacking`; 0 if nothing need be."""
         if not self.is_packed:
@@ -110,18 +112,8 @@ class StoredStack(Sequence[Array]):
 
         return int(get_decoder(self.dtype.itemsize))
 
-    @property
-    def addresses(self) -> Numbers:
-        """Where in memory each frame, or the chunk it is packed in, begins [bytes]."""
-        return self._places.offsets - self._start + self._bytes.ctypes.data
-
-    @property
-    def sizes(self) -> Numbers:
-        """Length of each frame as it lies there [bytes]."""
-        return self._places.sizes
-
     def __len__(self) -> int:
-        return len(self._places.offsets)
+        return len(self.addresses)
 
     @overload
     def __getitem__(self, index: int) -> Array: ...
@@ -133,16 +125,18 @@ class StoredStack(Sequence[Array]):
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         size, window = int(self.sizes[index]), self.window
-        begin = int(self._places.offsets[index]) - self._start
-        raw = self._bytes[begin : begin + size]
+        held = self._held[self._which[index]]
+        begin = int(self.addresses[index]) - held.bytes.ctypes.data
+        raw = held.bytes[begin : begin + size]
         if self.is_packed:
             from ptypy.io.unpacking import decode_chunk
 
             try:
                 frame = decode_chunk(raw, self.stored, self.dtype)
             except FormatError as error:
+                where = "" if held.label == self.label else f", in {held.label},"
                 raise FormatError(
-                    f"{self.label}: frame {self.numbers[index]} cannot be read: {error}"
+                    f"{self.label}: frame {self.numbers[index]}{where} cannot be read: {error}"
                 ) from error
         else:
             frame = raw.view(self.dtype).reshape(self.stored)
@@ -159,10 +153,8 @@ class StoredStack(Sequence[Array]):
     def take(self, which: Numbers) -> StoredStack:
         """Give some of the frames, without reading them."""
         part = StoredStack.__new__(StoredStack)
-        part.__dict__.update(self.__dict__)
-        offsets, sizes, is_packed = self._places
-        part._places = _Places(offsets[which], sizes[which], is_packed)
-        part.numbers = self.numbers[which]
+        per_frame = {name: getattr(self, name)[which] for name in PER_FRAME}
+        part.__dict__.update(self.__dict__, **per_frame)
         return part
 
     def __reduce__(self) -> Any:
@@ -199,90 +191,98 @@ def map_frames(
     *,
     label: str = "",
     outer: int | None = None,
+    channel: int | None = None,
 ) -> StoredStack | None:
     """Find frames of a dataset by number, without reading them.
 
     Parameters
     ----------
-    dataset, numbers, window, label, outer
+    dataset, numbers, window, label, outer, channel
         As for `read_frames`.
 
     Returns
     -------
     StoredStack or None
-        None if they lie in the file in a way that only HDF5 can read: compressed otherwise, in
-        several chunks a frame, of several files, or not written at all.
+        None if they lie in files in a way that only HDF5 can read: compressed otherwise, in
+        several chunks a frame, or not written at all. A virtual dataset may be made of whole
+        frames of plain datasets, see `find_pieces`.
 
     Raises
     ------
     FormatError
-        If the file ends before they do.
+        If a file ends before they do.
     """
+    numbers = np.asarray(numbers, dtype=np.int64)
+    first = 0 if outer is None else outer
     lead = dataset.shape[:-2] if outer is None else dataset.shape[1:-2]
-    count = int(np.prod(lead))
-    flat = np.asarray(numbers) + (0 if outer is None else outer * count)
-    places = _find(dataset, flat) if len(flat) and _is_plain(dataset) else None
-    if places is None:
+    flat = numbers + first * int(np.prod(lead))
+    if channel is not None:
+        frames = int(np.prod(lead[:-1]))
+        flat = (numbers + first * frames) * int(lead[-1]) + channel
+    pieces = find_pieces(dataset, flat)
+    if pieces is None:
         return None
     stored = (int(dataset.shape[-2]), int(dataset.shape[-1]))
     label = label or f"{dataset.file.filename}:{dataset.name}"
-    begin = int(places.offsets.min())
-    end = int((places.offsets + places.sizes).max())
-    begin -= begin % mmap.ALLOCATIONGRANULARITY
-    with reading(dataset, label), _opened(dataset.file.filename) as descriptor:
-        if os.fstat(descriptor).st_size < end:
-            raise FormatError(f"{label}: the file ends before its frames do; was it cut short?")
-        mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
-        _announce(mapping, descriptor, end)
+    is_virtual = bool(dataset.is_virtual)
+    held = []
+    which, addresses, sizes = np.empty((3, len(flat)), np.int64)
+    for k, piece in enumerate(pieces):
+        name = piece.label if is_virtual else label
+        start, mapped = _map(piece, name)
+        held.append(_Held(mapped, name))
+        which[piece.which], sizes[piece.which] = k, piece.sizes
+        addresses[piece.which] = piece.offsets - start + mapped.ctypes.data
     return StoredStack(
-        mapping, begin, places, stored=stored, dtype=dataset.dtype, label=label,
-        numbers=np.asarray(numbers),
+        held, which, addresses, sizes, is_packed=pieces[0].is_packed, stored=stored,
+        dtype=dataset.dtype, numbers=numbers, label=label,
         window=window or Window(slice(0, stored[0]), slice(0, stored[1]), stored, (0, 0)),
     )  # fmt: skip
 
 
-def _is_plain(dataset: Any) -> bool:
-    """Say whether what HDF5 tells of places holds for the file as it is, and for its numbers."""
-    file, dtype = dataset.file, dataset.dtype
-    if dataset.is_virtual or dataset.external or file.driver != "sec2" or file.userblock_size:
-        return False
-    return bool(dtype.kind in "iuf" and dtype.isnative and 0 < dtype.itemsize <= 8) and (
-        dtype != np.float16
-    )
+def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None:
+    """Make one stack of several, one after the other.
 
+    Parameters
+    ----------
+    stacks : sequence of StoredStack
+        At least one. Frames keep their numbers.
+    label : str
+        What they are together, for messages.
 
-def _find(dataset: Any, flat: Numbers) -> _Places | None:
-    """Find frames, counted along all axes but the last two."""
-    frame = int(np.prod(dataset.shape[-2:])) * dataset.dtype.itemsize
-    if dataset.chunks is None:
-        offset = dataset.id.get_offset()
-        if offset is None:
-            return None
-        return _Places(offset + flat * frame, np.full(len(flat), frame), is_packed=False)
-    if dataset.chunks != (*[1] * (dataset.ndim - 2), *dataset.shape[-2:]):
+    Returns
+    -------
+    StoredStack or None
+        None if they differ in what all frames of a stack have in common.
+    """
+    first = stacks[0]
+    forms = {(s.dtype.str, s.is_packed, s.stored, str(s.window), s.limit) for s in stacks}
+    if len(forms) > 1:
         return None
-    is_packed = _filter_of(dataset)
-    if is_packed is None:
-        return None
-    offsets, sizes = np.empty(len(flat), np.int64), np.empty(len(flat), np.int64)
-    for k, where in enumerate(zip(*np.unravel_index(flat, dataset.shape[:-2]), strict=True)):
-        chunk = dataset.id.get_chunk_info_by_coord((*map(int, where), 0, 0))
-        if chunk.byte_offset is None or chunk.filter_mask:
-            return None
-        offsets[k], sizes[k] = chunk.byte_offset, chunk.size
-    return _Places(offsets, sizes, is_packed)
+    edges = np.cumsum([0, *(len(stack._held) for stack in stacks)])[:-1]
+    joined = first.take(np.empty(0, dtype=np.int64))
+    for name in PER_FRAME:
+        setattr(joined, name, np.concatenate([getattr(stack, name) for stack in stacks]))
+    joined._which += np.repeat(edges, [len(stack) for stack in stacks])
+    joined._held = tuple(held for stack in stacks for held in stack._held)
+    joined.label = label
+    return joined
 
 
-def _filter_of(dataset: Any) -> bool | None:
-    """Say whether chunks are packed by bitshuffle and LZ4; None if they are in another way."""
-    settings = dataset.id.get_create_plist()
-    filters = [settings.get_filter(k) for k in range(settings.get_nfilters())]
-    if not filters:
-        return False
-    code, _, values, _ = filters[0]
-    # Version of the filter (2 numbers), bytes a value, values a block, what packs the blocks.
-    packs = len(values) > 4 and values[4] == LZ4
-    return True if len(filters) == 1 and code == BITSHUFFLE and packs else None
+def _map(piece: Piece, label: str) -> tuple[int, npt.NDArray[np.uint8]]:
+    """Map what a piece lies in; tell where in the file that begins [bytes]."""
+    begin = int(piece.offsets.min())
+    end = int((piece.offsets + piece.sizes).max())
+    begin -= begin % mmap.ALLOCATIONGRANULARITY
+    try:
+        with _opened(piece.path) as descriptor:
+            if os.fstat(descriptor).st_size < end:
+                raise FormatError(f"{label}: the file ends before its frames do; was it cut short?")
+            mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
+            _announce(mapping, descriptor, end)
+    except OSError as error:
+        raise read_trouble(piece.path, label.rpartition(":")[2], error) from error
+    return begin, np.frombuffer(mapping, np.uint8)
 
 
 @contextlib.contextmanager
