@@ -95,12 +95,20 @@ def the_same_file_twice(folder, one):
     return layout
 
 
+def each_frame_by_itself(folder, one):
+    write(folder / "part.h5", counts(100), **one)
+    layout = h5py.VirtualLayout((100, H, W), "u2")
+    for k in range(100):
+        layout[k] = source("part.h5", 100)[99 - k]
+    return layout
+
+
 @pytest.mark.parametrize("how", [dict, lambda: packed(1)], ids=["plain", "packed"])
 @pytest.mark.parametrize(
     "layout",
     [
         follow_one_another, take_turns, every_third, lines_of_a_raster, a_list_that_is_a_raster,
-        the_same_file_twice,
+        the_same_file_twice, each_frame_by_itself,
     ],
 )  # fmt: skip
 def test_frames_of_a_virtual_dataset_are_found_in_its_sources(tmp_path, layout, how):
@@ -154,6 +162,22 @@ def shorter_than_was_said(folder):
     return layout
 
 
+def of_one_long_line(folder):
+    with h5py.File(folder / "part.h5", "w") as file:
+        file["frames"] = counts(4).ravel()
+    layout = h5py.VirtualLayout((4, H, W), "u2")
+    layout[:] = h5py.VirtualSource("part.h5", "frames", (4 * H * W,), "u2")[:]
+    return layout
+
+
+def of_rows_below_one_another(folder):
+    with h5py.File(folder / "part.h5", "w") as file:
+        file["frames"] = counts(4).reshape(-1, W)
+    layout = h5py.VirtualLayout((4, H, W), "u2")
+    layout[:] = h5py.VirtualSource("part.h5", "frames", (4 * H, W), "u2")
+    return layout
+
+
 def otherwise_compressed(folder):
     write(folder / "part.h5", counts(4), compression="gzip", chunks=(1, H, W))
     layout = h5py.VirtualLayout((4, H, W), "u2")
@@ -187,12 +211,20 @@ def plain_beside_packed(folder):
 @pytest.mark.parametrize(
     "layout",
     [
-        with_a_gap, of_tiles, of_another_type, shorter_than_was_said, otherwise_compressed,
+        with_a_gap, of_tiles, of_one_long_line, of_rows_below_one_another, of_another_type,
+        shorter_than_was_said, otherwise_compressed,
         given_twice, missing, plain_beside_packed,
     ],
 )  # fmt: skip
 def test_what_is_not_simple_is_left_to_hdf5(tmp_path, layout):
     see_mapped(write_virtual(tmp_path, layout(tmp_path)), is_mapped=False)
+
+
+def test_a_source_that_has_grown_counts_its_frames_as_before(tmp_path):
+    layout = h5py.VirtualLayout((4, H, W), "u2")
+    layout[:] = source("part.h5", 6)[1:5]
+    write(tmp_path / "part.h5", counts(9))
+    see_mapped(write_virtual(tmp_path, layout))
 
 
 def test_frames_around_a_gap_can_be_mapped(tmp_path):

@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +21,20 @@ from ptypy.io.stored_frames import follow, source_place
 __all__ = ["Piece", "find_pieces"]
 
 Numbers = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+Found = TypeVar("Found")
 
 BITSHUFFLE = 32008
 """Number of the filter bitshuffle, in the register of HDF5 filters."""
 LZ4 = 2
 """What that filter calls LZ4."""
-MOST_SOURCES = 64
+MOST_FILES = 64
 """Look into no more files than these at once: each of them stays open while it is mapped."""
 FEW = 8
 """HDF5 is asked for the chunks of so many frames one by one: it looks at all of them each time."""
 TABLES = 8
-"""Remember where the chunks of so many datasets lie."""
+"""Remember of so many datasets where their chunks lie, or which sources give their frames."""
+NOBODY, SEVERAL = -1, -2
+"""Instead of a source: HDF5 fills what no source gives, and chooses among several."""
 
 
 class Piece(NamedTuple):
@@ -50,32 +53,25 @@ class Piece(NamedTuple):
     """Whether these are chunks of bitshuffle and LZ4."""
 
 
-class _Axis(NamedTuple):
-    """Places selected along an axis: ``laps`` blocks, ``stride`` apart."""
+class _Source(NamedTuple):
+    """A dataset that gives frames to a virtual one, as that tells of it."""
 
-    start: int
-    stride: int
-    laps: int
-    block: int
+    file: str
+    key: str
+    inner: tuple[int, ...] | None
+    """Lengths of its axes but the first and the last two; None if it has no more than two."""
+    whole: int
+    """How many frames it has, if it is taken as a whole, whatever its axes are; or 0."""
 
-    @property
-    def size(self) -> int:
-        return self.laps * self.block
 
-    @property
-    def last(self) -> int:
-        return self.start + (self.laps - 1) * self.stride + self.block - 1
+class _Sources(NamedTuple):
+    """Which source gives each frame of a virtual dataset."""
 
-    def order(self, places: Numbers) -> tuple[Numbers, Bools]:
-        """Tell the how manyth of the selected ones places are, and whether they are selected."""
-        lap, rest = np.divmod(places - self.start, self.stride)
-        inside = (lap >= 0) & (lap < self.laps) & (rest < self.block)
-        return lap * self.block + rest, inside
-
-    def places(self, order: Numbers) -> Numbers:
-        """Give the places of the selected ones."""
-        lap, rest = np.divmod(order, self.block)
-        return self.start + lap * self.stride + rest
+    known: tuple[_Source, ...]
+    which: Numbers
+    """Which source gives a frame; `NOBODY` or `SEVERAL`."""
+    places: Numbers
+    """Which frame of it that is, counted along all axes but the last two."""
 
 
 def find_pieces(dataset: Any, flat: Numbers) -> list[Piece] | None:
@@ -95,7 +91,7 @@ def find_pieces(dataset: Any, flat: Numbers) -> list[Piece] | None:
     if dataset.ndim < 2 or not len(flat):
         return None
     if dataset.is_virtual:
-        return _find_sources(dataset, flat)
+        return _find_in_sources(dataset, flat)
     found = _find(dataset, flat, np.arange(len(flat)))
     return None if found is None else [found]
 
@@ -117,7 +113,9 @@ def _find(dataset: Any, flat: Numbers, which: Numbers) -> Piece | None:
     is_packed = _filter_of(dataset)
     if is_packed is None:
         return None
-    places = _few_chunks(dataset, flat) if len(flat) <= FEW else _chunk_table(dataset)[flat]
+    places = (
+        _few_chunks(dataset, flat) if len(flat) <= FEW else _remembered(dataset, _chunk_table)[flat]
+    )
     offsets, sizes, is_sound = places.T
     return Piece(path, label, which, offsets, sizes, is_packed) if is_sound.all() else None
 
@@ -158,20 +156,8 @@ def _few_chunks(dataset: Any, flat: Numbers) -> Numbers:
     return np.array([_place(chunk) for chunk in chunks], dtype=np.int64)
 
 
-_tables: OrderedDict[Any, Numbers] = OrderedDict()
-
-
 def _chunk_table(dataset: Any) -> Numbers:
-    """Look up the chunks of all frames at once; remember them until the file changes."""
-    import h5py
-
-    about = os.stat(dataset.file.filename)  # noqa: PTH116 - a name, as HDF5 gives it
-    stamp = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
-    key = (*stamp, dataset.file.filename, h5py.h5o.get_info(dataset.id).addr, dataset.shape)
-    known = _tables.get(key)
-    if known is not None:
-        _tables.move_to_end(key)
-        return known
+    """Look up the chunks of all frames at once."""
     lead = dataset.shape[:-2]
     table = np.zeros((int(np.prod(lead)), 3), dtype=np.int64)
     steps = np.cumprod([*lead[1:], 1][::-1])[::-1].tolist() if lead else []
@@ -182,92 +168,115 @@ def _chunk_table(dataset: Any) -> Numbers:
             table[where] = _place(chunk)
 
     dataset.id.chunk_iter(note)
-    _tables[key] = table
-    while len(_tables) > TABLES:
-        _tables.popitem(last=False)
     return table
 
 
-def _find_sources(dataset: Any, flat: Numbers) -> list[Piece] | None:
+_tables: OrderedDict[Any, Any] = OrderedDict()
+
+
+def _remembered(dataset: Any, look: Callable[[Any], Found]) -> Found:
+    """Look at a dataset, or remember what was found before if its file has not changed since."""
+    import h5py
+
+    about = os.stat(dataset.file.filename)  # noqa: PTH116 - a name, as HDF5 gives it
+    stamp = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+    address = h5py.h5o.get_info(dataset.id).addr
+    key = (look.__name__, dataset.file.filename, stamp, address, dataset.shape)
+    if key not in _tables:
+        _tables[key] = look(dataset)
+    found: Found = _tables[key]
+    _tables.move_to_end(key)
+    while len(_tables) > TABLES:
+        _tables.popitem(last=False)
+    return found
+
+
+def _find_in_sources(dataset: Any, flat: Numbers) -> list[Piece] | None:
     """Find frames of a virtual dataset in its sources."""
-    if "HDF5_VDS_PREFIX" in os.environ:  # sources are looked for elsewhere
+    # Where there is a prefix, sources are looked for elsewhere.
+    sources = None if "HDF5_VDS_PREFIX" in os.environ else _remembered(dataset, _sources_of)
+    if sources is None:
         return None
-    wanted = np.unravel_index(flat, dataset.shape[:-2]) if dataset.ndim > 2 else ()
-    covered = np.zeros(len(flat), dtype=np.int64)
-    pieces: list[Piece] = []
-    for source in dataset.virtual_sources():
-        axes = _selection(source.vspace, dataset.shape)
-        if axes is None:
-            return None
-        order, inside = _order(wanted, axes, len(flat))
-        if not inside.any():
-            continue
-        covered += inside
-        if len(pieces) == MOST_SOURCES or "%" in source.file_name:
-            return None
-        which = np.flatnonzero(inside)
-        piece = _in_source(dataset, source, order[which], which, [axis.size for axis in axes])
+    which, places = sources.which[flat], sources.places[flat]
+    used = np.unique(which)
+    if used[0] < 0 or len(used) > MOST_FILES:
+        return None
+    pieces = []
+    for k in used:
+        own = np.flatnonzero(which == k)
+        piece = _find_in_source(dataset, sources.known[k], places[own], own)
         if piece is None:
             return None
         pieces.append(piece)
-    # What no source gives is filled by HDF5, and of what two give one counts.
-    is_whole = (covered == 1).all() and len({piece.is_packed for piece in pieces}) == 1
-    return pieces if is_whole else None
+    return pieces if len({piece.is_packed for piece in pieces}) == 1 else None
 
 
-def _order(wanted: Any, axes: list[_Axis], count: int) -> tuple[Numbers, Bools]:
-    """Tell the how manyth of the selected frames those are that are wanted, and which are so."""
-    order, inside = np.zeros(count, dtype=np.int64), np.ones(count, dtype=bool)
-    for places, axis in zip(wanted, axes, strict=True):
-        along, within = axis.order(places)
-        order = order * axis.size + along
-        inside &= within
-    return order, inside
-
-
-def _in_source(
-    dataset: Any, source: Any, order: Numbers, which: Numbers, sizes: list[int]
-) -> Piece | None:
-    """Find frames in a source of a virtual dataset, by their order in what is taken of it."""
+def _find_in_source(dataset: Any, source: _Source, places: Numbers, which: Numbers) -> Piece | None:
+    """Find frames of a virtual dataset in one of its sources; None if it is not as was said."""
     home = Path(dataset.file.filename).parent
-    is_own = source.file_name == "."
-    path = home if is_own else source_place(source.file_name, home)
+    is_own = source.file == "."
+    path = home if is_own else source_place(source.file, home)
     if path is None:
         return None
     with contextlib.nullcontext(dataset.file) if is_own else open_h5(path) as file:
-        held = follow(file, source.dset_name)
+        held = follow(file, source.key)
         if not hasattr(held, "shape") or held.dtype != dataset.dtype:
             return None
-        axes = _selection(source.src_space, held.shape)
-        if axes is None or held.shape[-2:] != dataset.shape[-2:]:
+        lead = held.shape[:-2]
+        if source.whole:
+            fits = np.prod(lead) == source.whole
+        else:  # one that has more frames by now counts them as before
+            fits = (lead[1:] if lead else None) == source.inner and places.max() < np.prod(lead)
+        if not fits or held.shape[-2:] != dataset.shape[-2:]:
             return None
-        if np.prod([axis.size for axis in axes]) != np.prod(sizes):
-            return None
-        flat = np.zeros(len(order), dtype=np.int64)
-        if axes:
-            along = np.unravel_index(order, [axis.size for axis in axes])
-            places = tuple(axis.places(o) for o, axis in zip(along, axes, strict=True))
-            flat = np.asarray(np.ravel_multi_index(places, held.shape[:-2]), dtype=np.int64)
-        return _find(held, flat, which)
+        return _find(held, places, which)
 
 
-def _selection(space: Any, shape: tuple[int, ...]) -> list[_Axis] | None:
-    """Read a selection of whole frames, along all axes but the last two; None if it is another."""
+def _sources_of(dataset: Any) -> _Sources | None:
+    """Read which sources give the frames of a virtual dataset; None if that is not simple."""
+    import h5py
+
+    count = int(np.prod(dataset.shape[:-2]))
+    which, places = np.full(count, NOBODY), np.zeros(count, dtype=np.int64)
+    known: dict[_Source, int] = {}
+    for told in dataset.virtual_sources():
+        if "%" in told.file_name:  # stands for the number of a file
+            return None
+        to, given, inner = _selected(told.vspace, dataset.shape), None, None
+        is_whole = told.src_space.get_select_type() == h5py.h5s.SEL_ALL
+        if is_whole and to is not None:
+            given = np.arange(len(to))
+        elif not is_whole:
+            shape = tuple(int(n) for n in told.src_space.shape)
+            inner = shape[1:-2] if len(shape) > 2 else None
+            if len(shape) > 1:
+                given = _selected(told.src_space, (*shape[:-2], *dataset.shape[-2:]))
+        if to is None or given is None or len(to) != len(given):
+            return None
+        source = _Source(told.file_name, told.dset_name, inner, len(to) if is_whole else 0)
+        number = known.setdefault(source, len(known))
+        which[to] = np.where(which[to] == NOBODY, number, SEVERAL)
+        places[to] = given
+    return _Sources(tuple(known), which, places)
+
+
+def _selected(space: Any, shape: tuple[int, ...]) -> Numbers | None:
+    """Count the frames that are selected; None if it is not whole frames in a regular pattern."""
     import h5py
 
     if space.get_select_type() == h5py.h5s.SEL_ALL:
-        axes = [_Axis(0, n, 1, n) for n in shape]
-    elif space.get_select_type() == h5py.h5s.SEL_HYPERSLABS and space.is_regular_hyperslab():
-        numbers = zip(*(map(int, each) for each in space.get_regular_hyperslab()), strict=True)
-        axes = [_Axis(a, n if c == 1 else s, c, n) for a, s, c, n in numbers]
-    else:
+        return np.arange(int(np.prod(shape[:-2])))
+    if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
         return None
-    if len(axes) != len(shape) or len(shape) < 2:
-        return None
-    pairs = list(zip(axes, shape, strict=True))
-    # A selection without end has a count, or a block, larger than any shape.
-    if any(axis.size < 1 or axis.last >= n for axis, n in pairs):
-        return None
-    if any(axis.size != n for axis, n in pairs[-2:]):
-        return None
-    return axes[:-2]
+    along: list[Numbers] = []
+    slab = zip(*(map(int, each) for each in space.get_regular_hyperslab()), strict=True)
+    for (start, stride, laps, block), size in zip(slab, shape, strict=True):
+        # One without end has more laps, or a larger block, than there are places.
+        if start + (laps - 1) * stride + block > size:
+            return None
+        along.append((start + stride * np.arange(laps)[:, None] + np.arange(block)).ravel())
+    frames = np.zeros(1, dtype=np.int64)
+    for places, size in zip(along[:-2], shape[:-2], strict=True):
+        frames = (frames[:, None] * size + places).ravel()
+    is_whole = all(len(n) == size for n, size in zip(along[-2:], shape[-2:], strict=True))
+    return frames if is_whole else None
