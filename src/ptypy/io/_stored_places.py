@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ptypy.io._hdf5 import open_h5
 from ptypy.io.stored_frames import follow, source_place
 
-__all__ = ["Piece", "find_pieces"]
+__all__ = ["Piece", "are_numbers", "find_pieces"]
 
 Numbers = npt.NDArray[np.int64]
 Found = TypeVar("Found")
@@ -122,12 +122,16 @@ def _find(dataset: Any, flat: Numbers, which: Numbers) -> Piece | None:
 
 def _is_plain(dataset: Any) -> bool:
     """Say whether what HDF5 tells of places holds for the file as it is, and for its numbers."""
-    file, dtype = dataset.file, dataset.dtype
+    file = dataset.file
     if dataset.is_virtual or dataset.external or file.driver != "sec2" or file.userblock_size:
         return False
-    return bool(dtype.kind in "iuf" and dtype.isnative and 0 < dtype.itemsize <= 8) and (
-        dtype != np.float16
-    )
+    return are_numbers(dataset.dtype)
+
+
+def are_numbers(dtype: np.dtype[Any]) -> bool:
+    """Say whether compiled code can read numbers of this type as they lie in a file."""
+    fits = dtype.kind in "iuf" and dtype.isnative and 0 < dtype.itemsize <= 8
+    return fits and dtype != np.float16
 
 
 def _filter_of(dataset: Any) -> bool | None:

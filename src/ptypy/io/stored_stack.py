@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from ptypy.errors import FormatError
 from ptypy.io._hdf5 import read_trouble
-from ptypy.io._stored_places import Piece, find_pieces
+from ptypy.io._stored_places import Piece, are_numbers, find_pieces
 from ptypy.io.stored_frames import Window
 
-__all__ = ["StoredStack", "invalid_counts", "join_stacks", "map_frames"]
+__all__ = ["StoredStack", "invalid_counts", "join_stacks", "map_frames", "map_records"]
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
@@ -240,6 +240,52 @@ def map_frames(
     )  # fmt: skip
 
 
+def map_records(
+    path: str | Path,
+    numbers: Numbers,
+    *,
+    start: int,
+    record: int,
+    stored: tuple[int, int],
+    dtype: np.dtype[Any],
+) -> StoredStack | None:
+    """Find frames of a file that holds one after the other, at equal distances.
+
+    Parameters
+    ----------
+    path : path
+    numbers : (n,) int64
+        Frames, counted from 0.
+    start : int
+        Where the first of them begins [bytes].
+    record : int
+        From one to the next [bytes].
+    stored : (rows, columns)
+    dtype : dtype
+
+    Returns
+    -------
+    StoredStack or None
+        None if compiled code cannot read numbers of this type.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, or ends before its frames do.
+    """
+    if not len(numbers) or not are_numbers(dtype):
+        return None
+    sizes = np.full(len(numbers), int(np.prod(stored)) * dtype.itemsize)
+    offsets = start + np.asarray(numbers, dtype=np.int64) * record
+    label, every = str(path), np.arange(len(numbers))
+    begin, mapped = _map(Piece(label, label, every, offsets, sizes, is_packed=False), label)
+    return StoredStack(
+        [_Held(mapped, label)], np.zeros_like(every), offsets - begin + mapped.ctypes.data, sizes,
+        is_packed=False, stored=stored, dtype=dtype, numbers=np.asarray(numbers), label=label,
+        window=Window(slice(0, stored[0]), slice(0, stored[1]), stored, (0, 0)),
+    )  # fmt: skip
+
+
 def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None:
     """Make one stack of several, one after the other.
 
@@ -281,7 +327,7 @@ def _map(piece: Piece, label: str) -> tuple[int, npt.NDArray[np.uint8]]:
             mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
             _announce(mapping, descriptor, end)
     except OSError as error:
-        raise read_trouble(piece.path, label.rpartition(":")[2], error) from error
+        raise read_trouble(piece.path, "what it holds", error) from error
     return begin, np.frombuffer(mapping, np.uint8)
 
 
