@@ -20,8 +20,8 @@ from ptypy.experiment._untrusted import (
     saturation_limit,
     trusted_counts,
 )
-from ptypy.io.array_file import ArrayFile, read_array
-from ptypy.io.stored_stack import StoredStack
+from ptypy.io.array_file import ArrayFile, read_array, read_number
+from ptypy.io.stored_stack import StoredStack, hold_frames
 from ptypy.io.written_frames import see_written
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.units import m2keV, wavelength
@@ -293,10 +293,12 @@ class ArrayScan(PtyScan):
         return frames, None, trusted if each is None else each
 
     def _in_place(self, indices: npt.NDArray[np.int64]) -> StoredStack | None:
-        """Find frames in their file, if nothing is done to them but what `PtyScan` does."""
+        """Find frames where they are, if nothing is done to them but what `PtyScan` does."""
         changes = self.info.amplitudes or self.info.zero_frequency == "corner"
-        if self._stack is None or changes or not can_stay_stored(self, ArrayScan):
+        if changes or not can_stay_stored(self, ArrayScan):
             return None
+        if self._stack is None:
+            return hold_frames(self._held, indices, "frames")
         return self._stack.stack(indices)
 
     def _stored(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -354,7 +356,7 @@ class ArrayScan(PtyScan):
         layout = None if self.info.file is None else self.info.file_layout
         for name, key in NUMBERS.get(str(layout), {}).items():
             if isinstance(self.info[name], Placeholder):
-                value = self._number(key, f"the {NAMES[name]}: give `{name}`")
+                value = read_number(self.info.file, key, f"the {NAMES[name]}: give `{name}`")
                 self.meta[name] = m2keV(value) if name == "energy" else value
 
     def load_common(self) -> dict[str, Any]:
@@ -379,17 +381,6 @@ class ArrayScan(PtyScan):
         if turn:
             self.info.orientation = self.orientation = turn
             logger.info("%s: frames are turned, orientation %d", self.info.file, turn)
-
-    def _number(self, key: str, remedy: str) -> float:
-        """Read a positive number of the file."""
-        try:
-            found = read_array(self.info.file, key)
-        except DataError as error:
-            raise DataError(f"{error}; {key} is {remedy}") from None
-        value = float(found.flat[0]) if found.size and found.dtype.kind in "uif" else 0.0
-        if not value > 0:
-            raise DataError(f"{self.info.file}: {key} is {found.tolist()}, not {remedy}")
-        return value
 
     def _resolution(self) -> npt.NDArray[np.float64]:
         """Give the size of a pixel of the object (y, x) [m]."""

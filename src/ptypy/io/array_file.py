@@ -16,7 +16,7 @@ from ptypy.io.stored_stack import StoredStack, map_frames, map_records
 from ptypy.io.tables import is_hdf5, read_dataset
 from ptypy.io.written_frames import unwritten
 
-__all__ = ["ArrayFile", "read_array"]
+__all__ = ["ArrayFile", "read_array", "read_number"]
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +48,33 @@ def read_array(path: str | Path, name: str | None) -> Array:
         raise FormatError(f"{path}: there is no such file; check the path")
     found = read_dataset(path, name)
     return np.asarray(found.T) if is_hdf5(path) else found
+
+
+def read_number(path: str | Path, name: str, remedy: str) -> float:
+    """Read a number larger than zero.
+
+    Parameters
+    ----------
+    path, name
+        As for `read_array`.
+    remedy : str
+        What it is, and what can be given instead, for messages.
+
+    Raises
+    ------
+    DataError
+        If there is no such number.
+    FormatError
+        If the file cannot be read.
+    """
+    try:
+        found = read_array(path, name)
+    except DataError as error:
+        raise DataError(f"{error}; {name} is {remedy}") from None
+    value = float(found.flat[0]) if found.size and found.dtype.kind in "uif" else 0.0
+    if not value > 0:
+        raise DataError(f"{path}: {name} is {found.tolist()}, not {remedy}")
+    return value
 
 
 class ArrayFile:

@@ -7,10 +7,7 @@ the address of each frame, and compiled code reads there, in as many threads as 
 
 from __future__ import annotations
 
-import contextlib
-import mmap
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -18,18 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io._hdf5 import read_trouble
-from ptypy.io._stored_places import Piece, are_numbers, find_pieces
+from ptypy.io._mapped import map_part
+from ptypy.io._stored_places import are_numbers, find_pieces
 from ptypy.io.stored_frames import Window
 
-__all__ = ["StoredStack", "invalid_counts", "join_stacks", "map_frames", "map_records"]
+__all__ = [
+    "StoredStack",
+    "hold_frames",
+    "invalid_counts",
+    "join_stacks",
+    "map_frames",
+    "map_records",
+]
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
-
-FARTHEST = 1 << 28
-"""Ask the system for no more than this of what may come next [bytes]."""
-
 
 PER_FRAME = ("_which", "addresses", "sizes", "numbers")
 """What a stack knows of each of its frames."""
@@ -229,7 +229,7 @@ def map_frames(
     which, addresses, sizes = np.empty((3, len(flat)), np.int64)
     for k, piece in enumerate(pieces):
         name = piece.label if is_virtual else label
-        start, mapped = _map(piece, name)
+        start, mapped = map_part(piece.path, piece.offsets, piece.sizes, name)
         held.append(_Held(mapped, name))
         which[piece.which], sizes[piece.which] = k, piece.sizes
         addresses[piece.which] = piece.offsets - start + mapped.ctypes.data
@@ -277,13 +277,58 @@ def map_records(
         return None
     sizes = np.full(len(numbers), int(np.prod(stored)) * dtype.itemsize)
     offsets = start + np.asarray(numbers, dtype=np.int64) * record
-    label, every = str(path), np.arange(len(numbers))
-    begin, mapped = _map(Piece(label, label, every, offsets, sizes, is_packed=False), label)
+    begin, mapped = map_part(path, offsets, sizes, str(path))
+    return _in_memory(_Held(mapped, str(path)), offsets - begin, stored, dtype, numbers)
+
+
+def _in_memory(
+    held: _Held,
+    offsets: Numbers,
+    stored: tuple[int, int],
+    dtype: np.dtype[Any],
+    numbers: Numbers,
+) -> StoredStack:
+    """Make a stack of frames that lie as they are in one part of memory."""
     return StoredStack(
-        [_Held(mapped, label)], np.zeros_like(every), offsets - begin + mapped.ctypes.data, sizes,
-        is_packed=False, stored=stored, dtype=dtype, numbers=np.asarray(numbers), label=label,
+        [held],
+        np.zeros(len(offsets), dtype=np.int64),
+        offsets + held.bytes.ctypes.data,
+        np.full(len(offsets), int(np.prod(stored)) * dtype.itemsize),
+        is_packed=False,
         window=Window(slice(0, stored[0]), slice(0, stored[1]), stored, (0, 0)),
-    )  # fmt: skip
+        stored=stored,
+        dtype=dtype,
+        numbers=numbers,
+        label=held.label,
+    )
+
+
+def hold_frames(frames: Array, numbers: Numbers, label: str) -> StoredStack | None:
+    """Take frames of an array by number, without a copy.
+
+    Parameters
+    ----------
+    frames : (N, H, W)
+    numbers : (n,) int64
+    label : str
+        What they are, for messages.
+
+    Returns
+    -------
+    StoredStack or None
+        None if compiled code cannot read them: of another byte order, or with gaps in them.
+    """
+    (step, *inside), size = frames.strides, frames.itemsize
+    stored = (int(frames.shape[1]), int(frames.shape[2]))
+    is_dense = inside == [stored[1] * size, size] and step >= stored[0] * inside[0] > 0
+    if not len(numbers) or not is_dense or not are_numbers(frames.dtype):
+        return None
+    length = stored[0] * stored[1] * size
+    first = np.asarray(frames[0]).reshape(-1).view(np.uint8)
+    extent = ((len(frames) - 1) * step + length,)
+    held = np.lib.stride_tricks.as_strided(first, extent, (1,), writeable=False)
+    numbers = np.asarray(numbers, dtype=np.int64)
+    return _in_memory(_Held(held, label), numbers * step, stored, frames.dtype, numbers)
 
 
 def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None:
@@ -313,37 +358,3 @@ def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None
     joined._held = tuple(held for stack in stacks for held in stack._held)
     joined.label = label
     return joined
-
-
-def _map(piece: Piece, label: str) -> tuple[int, npt.NDArray[np.uint8]]:
-    """Map what a piece lies in; tell where in the file that begins [bytes]."""
-    begin = int(piece.offsets.min())
-    end = int((piece.offsets + piece.sizes).max())
-    begin -= begin % mmap.ALLOCATIONGRANULARITY
-    try:
-        with _opened(piece.path) as descriptor:
-            if os.fstat(descriptor).st_size < end:
-                raise FormatError(f"{label}: the file ends before its frames do; was it cut short?")
-            mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
-            _announce(mapping, descriptor, end)
-    except OSError as error:
-        raise read_trouble(piece.path, "what it holds", error) from error
-    return begin, np.frombuffer(mapping, np.uint8)
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[int]:
-    descriptor = os.open(Path(path), os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _announce(mapping: mmap.mmap, descriptor: int, end: int) -> None:
-    """Tell the system what will be read now, and what probably next: it reads ahead then."""
-    if hasattr(mmap, "MADV_WILLNEED"):
-        mapping.madvise(mmap.MADV_WILLNEED)
-    if hasattr(os, "posix_fadvise"):
-        following = min(len(mapping), FARTHEST)
-        os.posix_fadvise(descriptor, end, following, os.POSIX_FADV_WILLNEED)
