@@ -239,6 +239,13 @@ def test_a_source_that_was_cut_short_is_named(tmp_path):
         see_mapped(path)
 
 
+def test_a_few_frames_far_apart_are_found(tmp_path):
+    write(
+        tmp_path / "frames.h5", np.repeat(counts(1), 3000, axis=0) + np.arange(3000)[:, None, None]
+    )
+    see_mapped(tmp_path / "frames.h5", numbers=[2999, 1500, 0])
+
+
 @pytest.mark.parametrize("how", [dict, lambda: packed(1, 1)], ids=["plain", "packed"])
 def test_a_channel_is_picked_from_between_frames_and_rows(tmp_path, how):
     frames = counts(30, 3)

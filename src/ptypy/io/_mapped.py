@@ -54,7 +54,7 @@ def map_part(
             if os.fstat(descriptor).st_size < end:
                 raise FormatError(f"{label}: the file ends before its frames do; was it cut short?")
             mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
-            _announce(mapping, descriptor, end)
+            _announce(mapping, descriptor, end, offsets - begin, sizes)
     except OSError as error:
         raise read_trouble(path, "what it holds", error) from error
     return begin, np.frombuffer(mapping, np.uint8)
@@ -69,10 +69,18 @@ def _opened(path: str | Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _announce(mapping: mmap.mmap, descriptor: int, end: int) -> None:
+def _announce(
+    mapping: mmap.mmap, descriptor: int, end: int, places: Numbers, sizes: Numbers
+) -> None:
     """Tell the system what will be read now, and what probably next: it reads ahead then."""
+    is_dense = 2 * int(sizes.sum()) >= len(mapping)
     if hasattr(mmap, "MADV_WILLNEED"):
-        mapping.madvise(mmap.MADV_WILLNEED)
-    if hasattr(os, "posix_fadvise"):
+        if is_dense:
+            mapping.madvise(mmap.MADV_WILLNEED)
+        else:  # other processes read what lies between, or nobody does
+            for place, size in zip(places.tolist(), sizes.tolist(), strict=True):
+                before = place % mmap.PAGESIZE
+                mapping.madvise(mmap.MADV_WILLNEED, place - before, size + before)
+    if is_dense and hasattr(os, "posix_fadvise"):
         following = min(len(mapping), FARTHEST)
         os.posix_fadvise(descriptor, end, following, os.POSIX_FADV_WILLNEED)
