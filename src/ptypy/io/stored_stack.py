@@ -97,6 +97,8 @@ class StoredStack(Sequence[Array]):
         self.label = label
         self.limit: float | None = None
         """Counts from here on count as invalid, and negative integers; None: all are valid."""
+        self.may_be_unwritten = True
+        """Whether zeros may stand for frames that nobody has written, as they do in HDF5 files."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -289,7 +291,7 @@ def _in_memory(
     numbers: Numbers,
 ) -> StoredStack:
     """Make a stack of frames that lie as they are in one part of memory."""
-    return StoredStack(
+    stack = StoredStack(
         [held],
         np.zeros(len(offsets), dtype=np.int64),
         offsets + held.bytes.ctypes.data,
@@ -301,6 +303,8 @@ def _in_memory(
         numbers=numbers,
         label=held.label,
     )
+    stack.may_be_unwritten = False
+    return stack
 
 
 def hold_frames(frames: Array, numbers: Numbers, label: str) -> StoredStack | None:
