@@ -11,6 +11,7 @@ from ptypy.core.data import PtydScan
 from ptypy.errors import DataError, ParameterError
 from ptypy.experiment.array_scan import ArrayScan
 from ptypy.io.h5rw import h5read
+from ptypy.io.stored_stack import StoredStack
 from ptypy.testing import ScanContract, ScanExample
 from ptypy.utils.units import m2keV, wavelength
 
@@ -199,6 +200,35 @@ def test_counts_that_no_detector_counts_are_not_trusted():
     trusted = (frames < 200) & good()
     np.testing.assert_array_equal(np.broadcast_to(chunk.mask, chunk.data.shape), trusted)
     assert ArrayScan(**both, saturation=float("inf")).next_chunk(N).mask.all()
+
+
+class ReadsNow(ArrayScan):
+    """Looks at frames itself, so that they are read before they are prepared."""
+
+    def correct(self, raw, weights, common):
+        return raw, weights
+
+
+@pytest.mark.parametrize("name", ["frames.npy", "frames.h5", None])
+@pytest.mark.parametrize("has_masks", [False, True])
+def test_frames_prepared_where_they_are_are_those_that_are_read(tmp_path, name, has_masks):
+    frames = counts()
+    frames[3, 8, 9], frames[4, 7, 7], frames[6, 0, 0] = 65535, 65535, 65534
+    mask = np.random.default_rng(9).random((N, H, W) if has_masks else (H, W)) > 0.05
+    given = {"positions": positions(), "mask": mask, **GEOMETRY}
+    if name == "frames.npy":
+        np.save(tmp_path / name, frames)
+    elif name == "frames.h5":
+        with h5py.File(tmp_path / name, "w") as file:
+            file["counts"] = frames
+    given |= {"file": str(tmp_path / name), "frames": "counts"} if name else {"frames": frames}
+    for more in ({}, {"shape": 8, "rebin": 2, "orientation": 5}, {"saturation": 40, "shape": 10}):
+        scans = [scan(**(given | more)) for scan in (ArrayScan, ReadsNow)]
+        chunks = [scan.next_chunk(N) for scan in scans]
+        np.testing.assert_array_equal(chunks[0].data, chunks[1].data)
+        masks = [np.broadcast_to(chunk.mask, chunk.data.shape) for chunk in chunks]
+        np.testing.assert_array_equal(*masks)
+        assert isinstance(scans[0].load_block(np.arange(3))[0], StoredStack)
 
 
 def test_invalid_counts_and_masks_of_single_frames_are_put_together(tmp_path):

@@ -8,6 +8,7 @@ from ptypy.errors import DataError, FormatError
 from ptypy.experiment.cxi import CxiScan
 from ptypy.experiment.diamond_nexus import DiamondNexus
 from ptypy.io.cxi import beam_positions, cxi_file
+from ptypy.io.stored_stack import StoredStack
 from ptypy.testing import ScanContract, ScanExample
 
 N, H, W = 10, 16, 20
@@ -78,6 +79,45 @@ class TestCxi(ScanContract):
         mask = scan.auto(1)["iterable"][0]["mask"]
         assert not mask[3, 4]
         assert mask[5, 6]
+
+
+class ReadsNow(CxiScan):
+    """Looks at frames itself, so that they are read through HDF5 before they are prepared."""
+
+    def correct(self, raw, weights, common):
+        return raw, weights
+
+
+@pytest.mark.parametrize("has_masks", [False, True])
+def test_frames_prepared_in_their_file_are_those_that_hdf5_gives(tmp_path, has_masks):
+    frames = counts()
+    frames[3, 8, 9], frames[4, 7, 7], frames[6, 0, 0] = 65535, 65535, 65534
+    bad = np.random.default_rng(9).random((N, H, W) if has_masks else (H, W)) < 0.05
+    held = {f"{DETECTOR}/data": frames, f"{DETECTOR}/mask": bad.astype("u1")}
+    write_cxi(tmp_path / "scan.cxi", **held)
+    for more in ({}, {"shape": 8, "rebin": 2, "orientation": 5}, {"saturation": 50, "shape": 10}):
+        asked = {"file": str(tmp_path / "scan.cxi")} | more
+        chunks = [scan(asked).next_chunk(N) for scan in (CxiScan, ReadsNow)]
+        np.testing.assert_array_equal(chunks[0].data, chunks[1].data)
+        masks = [np.broadcast_to(chunk.mask, chunk.data.shape) for chunk in chunks]
+        np.testing.assert_array_equal(*masks)
+
+
+def test_frames_stay_in_the_files_they_are_linked_to_until_they_are_prepared(tmp_path):
+    layout = h5py.VirtualLayout((N, H, W), "u2")
+    for k in range(2):
+        with h5py.File(tmp_path / f"part{k}.h5", "w") as part:
+            part["frames"] = counts()[k::2]
+        layout[k::2] = h5py.VirtualSource(f"part{k}.h5", "frames", (N // 2, H, W), "u2")
+    path = tmp_path / "scan.cxi"
+    write_cxi(path, **{f"{DETECTOR}/data": None})
+    with h5py.File(path, "r+") as file:
+        file.create_virtual_dataset(f"entry_1/{DETECTOR}/data", layout)
+    scan = CxiScan(file=str(path))
+    np.testing.assert_array_equal(scan.next_chunk(N).data, counts())
+    frames, _, _ = scan.load_block(np.array([9, 2, 5]))
+    assert isinstance(frames, StoredStack)
+    np.testing.assert_array_equal(frames, counts()[[9, 2, 5]])
 
 
 class TestRaster(ScanContract):

@@ -6,6 +6,7 @@ import pytest
 
 from ptypy.errors import DataError, FormatError
 from ptypy.experiment.dectris import DectrisScan
+from ptypy.io.stored_stack import StoredStack
 from ptypy.testing import ScanContract, ScanExample
 
 N, H, W = 10, 16, 20
@@ -121,6 +122,53 @@ class TestFourAxes(ScanContract):
     def test_one_of_several_channels_has_to_be_chosen(self, example):
         with pytest.raises(DataError, match="2 channels"):
             DectrisScan(example.parameters, channel=None).auto(1)
+
+
+class ReadsNow(DectrisScan):
+    """Looks at frames itself, so that they are read through HDF5 before they are prepared."""
+
+    def correct(self, raw, weights, common):
+        return raw, weights
+
+
+def saturated():
+    frames = counts()
+    frames[2, 10, 10], frames[7, 11, 2], frames[7, 0, 0] = 5000, 2**32 - 1, 4999
+    return frames
+
+
+def test_frames_prepared_in_their_files_are_those_that_hdf5_gives(tmp_path):
+    bits = np.zeros((H, W), np.uint32)
+    bits[8, 3] = 1
+    write_master(tmp_path, saturated(), bits)
+    for more in ({}, {"shape": 8, "rebin": 2, "orientation": 5}, {"saturation": 70}):
+        chunks = [
+            scan(parameters(tmp_path, **more)).next_chunk(N) for scan in (DectrisScan, ReadsNow)
+        ]
+        np.testing.assert_array_equal(chunks[0].data, chunks[1].data)
+        masks = [np.broadcast_to(chunk.mask, chunk.data.shape) for chunk in chunks]
+        np.testing.assert_array_equal(*masks)
+
+
+def test_frames_stay_in_their_files_until_they_are_prepared(tmp_path):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    scan = DectrisScan(parameters(tmp_path))
+    scan.auto(1)
+    frames, _, _ = scan.load_block(np.array([9, 2, 5]))
+    assert isinstance(frames, StoredStack)
+    np.testing.assert_array_equal(frames, counts()[[9, 2, 5]])
+
+
+def test_a_damaged_frame_is_named_with_its_number_and_its_file(tmp_path):
+    write_master(tmp_path, counts(), np.zeros((H, W)))
+    with h5py.File(tmp_path / "scan_data_000002.h5", "r+") as part:
+        chunk = part["entry/data/data"].id.get_chunk_info_by_coord((2, 0, 0))
+    with (tmp_path / "scan_data_000002.h5").open("r+b") as part:
+        part.seek(chunk.byte_offset + 12)
+        part.write(b"\xff" * (chunk.size - 12))
+    where = r"scan_master\.h5: frame 6, in .*scan_data_000002\.h5:/entry/data/data, cannot be read"
+    with pytest.raises(FormatError, match=where):
+        DectrisScan(parameters(tmp_path)).next_chunk(N)
 
 
 def test_a_master_that_lacks_a_link_says_which(tmp_path):

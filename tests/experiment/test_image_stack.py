@@ -6,6 +6,7 @@ import pytest
 from ptypy.errors import DataError, FormatError, ParameterError
 from ptypy.experiment.image_stack import ImageStackScan
 from ptypy.io import image_read
+from ptypy.io.stored_stack import StoredStack
 from ptypy.testing import ScanContract, ScanExample
 from ptypy.utils.units import m2keV
 
@@ -302,6 +303,31 @@ def test_uncompressed_files_are_mapped_not_read(tmp_path):
     assert not frames.flags.owndata
     assert not frames.flags.writeable
     np.testing.assert_array_equal(frames, counts()[2:6])
+
+
+def test_frames_of_several_stacks_stay_in_their_files_until_they_are_prepared(tmp_path):
+    frames = counts()
+    frames[7, 2, 3] = 65535
+    for k in range(2):
+        np.save(tmp_path / f"scan_{k}.npy", frames[5 * k : 5 * k + 5])
+    scan = make(tmp_path, files=str(tmp_path / "scan_*.npy"))
+    chunk = scan.next_chunk(N)
+    np.testing.assert_array_equal(chunk.data, frames)
+    mask = np.broadcast_to(chunk.mask, frames.shape)
+    np.testing.assert_array_equal(mask, frames < 65535)
+    stack, _, _ = scan.load_block(np.array([7, 1, 6]))
+    assert isinstance(stack, StoredStack)
+    np.testing.assert_array_equal(stack, frames[[7, 1, 6]])
+
+
+def test_a_stack_that_was_cut_short_after_it_was_looked_at_is_named(tmp_path):
+    np.save(tmp_path / "a.npy", counts())
+    scan = make(tmp_path, files=str(tmp_path / "a.npy"))
+    scan.next_chunk(1)
+    with (tmp_path / "a.npy").open("r+b") as file:
+        file.truncate(2000)
+    with pytest.raises(FormatError, match=r"a\.npy: the file ends before its frames do"):
+        scan.next_chunk(9)
 
 
 def test_empad_files_lose_the_two_rows_that_are_no_counts(tmp_path):

@@ -13,8 +13,14 @@ from ptypy.core.data import PtyScan
 from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._frame_positions import position_faults, raster_points, see_counts
 from ptypy.experiment._hdf5_scan import photons_like_electrons
-from ptypy.experiment._untrusted import invalid_counts, saturation_limit, trusted_counts
+from ptypy.experiment._untrusted import (
+    can_stay_stored,
+    invalid_counts,
+    saturation_limit,
+    trusted_counts,
+)
 from ptypy.io.frame_source import FrameSource
+from ptypy.io.stored_stack import StoredStack
 from ptypy.io.tables import read_table
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
@@ -263,7 +269,7 @@ class FrameScan(PtyScan):
 
     def load_block(
         self, indices: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[Any], None, npt.NDArray[np.bool_] | None]:
+    ) -> tuple[npt.NDArray[Any] | StoredStack, None, npt.NDArray[np.bool_] | None]:
         """Read many frames at once.
 
         Parameters
@@ -273,13 +279,19 @@ class FrameScan(PtyScan):
 
         Returns
         -------
-        frames : (n, rows, columns)
-            As they are stored; memory-mapped where the format allows it.
+        frames : (n, rows, columns), or StoredStack
+            As they are stored; memory-mapped where the format allows it, or not read yet where the
+            preparation can read them in their place.
         positions : None
             `load_positions` gave them.
         weights : (n, rows, columns) bool or None
-            True where a pixel may be trusted, if some are saturated in these frames.
+            True where a pixel may be trusted, if some are saturated in these frames. Of frames
+            that are not read yet the preparation finds out.
         """
+        stack = self._source.stack(indices) if can_stay_stored(self, FrameScan) else None
+        if stack is not None:
+            stack.limit = self._limit(stack.dtype)
+            return stack, None, None
         frames = self._source.read(indices)
         part = part_used(self.region_in_raw, frames.shape[1:])
         limit = self._limit(frames.dtype)

@@ -16,6 +16,7 @@ from ptypy.experiment._hdf5_layout import correct_frames, read_edges
 from ptypy.experiment._hdf5_parameters import faults_of, plain_paths
 from ptypy.experiment._read_ahead import ReadAhead
 from ptypy.experiment._untrusted import (
+    can_stay_stored,
     invalid_counts,
     saturation_limit,
     say_empty,
@@ -23,7 +24,6 @@ from ptypy.experiment._untrusted import (
 )
 from ptypy.io import open_h5
 from ptypy.io.stored_frames import Window
-from ptypy.utils import parallel
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
@@ -269,11 +269,7 @@ class Hdf5Scan(PtyScan):
     @property
     def _can_stay_stored(self) -> bool:
         """Whether nobody but the preparation looks at frames: it can read them in place."""
-        cls = type(self)
-        looks = cls.correct is not PtyScan.correct or "correct" in vars(self)
-        looks |= cls.load_block is not Hdf5Scan.load_block or "load_block" in vars(self)
-        sends = parallel.size > 1 and not self.load_in_parallel
-        return not (looks or sends or self._corrects_here)
+        return can_stay_stored(self, Hdf5Scan) and not self._corrects_here
 
     @property
     def _corrects_here(self) -> bool:

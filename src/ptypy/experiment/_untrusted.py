@@ -15,13 +15,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.core.data import PtyScan
 from ptypy.io.stored_stack import invalid_counts
+from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
-__all__ = ["invalid_counts", "saturation_limit", "say_empty", "trusted_counts"]
+__all__ = [
+    "can_stay_stored",
+    "invalid_counts",
+    "saturation_limit",
+    "say_empty",
+    "trusted_counts",
+]
 
 Bools = npt.NDArray[np.bool_]
 Part = tuple[slice, slice]
+
+
+def can_stay_stored(scan: PtyScan, loader: type[PtyScan]) -> bool:
+    """Say whether nobody but the preparation looks at frames, so that it can read them in place.
+
+    Parameters
+    ----------
+    scan : PtyScan
+    loader : type
+        The class whose `load_block` means to leave frames in their file.
+    """
+    own = {"correct": PtyScan.correct, "load": loader.load, "load_block": loader.load_block}
+    looks = any(name in vars(scan) or getattr(type(scan), name) is not own[name] for name in own)
+    # Frames are sent as arrays, which have no limit of their own.
+    sends = parallel.size > 1 and not scan.load_in_parallel
+    return not (looks or sends)
 
 
 def saturation_limit(

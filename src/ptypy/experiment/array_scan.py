@@ -14,8 +14,14 @@ from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
 from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._frame_scan import part_used
-from ptypy.experiment._untrusted import invalid_counts, saturation_limit, trusted_counts
-from ptypy.io.array_file import StoredStack, read_array
+from ptypy.experiment._untrusted import (
+    can_stay_stored,
+    invalid_counts,
+    saturation_limit,
+    trusted_counts,
+)
+from ptypy.io.array_file import ArrayFile, read_array, read_number
+from ptypy.io.stored_stack import StoredStack, hold_frames
 from ptypy.io.written_frames import see_written
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.units import m2keV, wavelength
@@ -176,10 +182,10 @@ class ArrayScan(PtyScan):
         p.file = None if p.file is None else os.fspath(p.file)
 
     @cached_property
-    def _stack(self) -> StoredStack | None:
+    def _stack(self) -> ArrayFile | None:
         if "frames" in self._arrays:
             return None
-        return StoredStack(self.info.file, self.info.frames, last=self.info.frames_last)
+        return ArrayFile(self.info.file, self.info.frames, last=self.info.frames_last)
 
     @cached_property
     def _held(self) -> npt.NDArray[Any]:
@@ -249,7 +255,7 @@ class ArrayScan(PtyScan):
 
     def load_block(
         self, indices: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[Any], None, npt.NDArray[np.bool_] | None]:
+    ) -> tuple[npt.NDArray[Any] | StoredStack, None, npt.NDArray[np.bool_] | None]:
         """Give many frames at once.
 
         Parameters
@@ -259,18 +265,23 @@ class ArrayScan(PtyScan):
 
         Returns
         -------
-        frames : (n, rows, columns)
-            Counts, zero frequency near the middle.
+        frames : (n, rows, columns), or StoredStack
+            Counts, zero frequency near the middle; not read yet where the preparation can read
+            them in their place.
         positions : None
             `load_positions` gave them.
         weights : (n, rows, columns) bool or None
             True where a pixel may be trusted, if there is a mask for every frame, or some are
-            saturated in these frames.
+            saturated in these frames and were read.
         """
         indices = np.asarray(indices, dtype=np.int64)
-        frames = self._centred(self._stored(indices))
         mask = self._mask
         each = None if mask is None or mask.ndim == 2 else mask[indices]
+        stack = self._in_place(indices)
+        if stack is not None:
+            stack.limit = self._limit(stack.dtype)
+            return stack, None, each
+        frames = self._centred(self._stored(indices))
         limit, part = self._limit(frames.dtype), part_used(self.region_in_raw, frames.shape[1:])
         weight = self.weight2d
         shared = None if weight is None or weight.shape != frames.shape[1:] else weight
@@ -280,6 +291,15 @@ class ArrayScan(PtyScan):
         if self.info.amplitudes:
             frames = np.square(frames, dtype=np.float64 if frames.itemsize > 4 else np.float32)
         return frames, None, trusted if each is None else each
+
+    def _in_place(self, indices: npt.NDArray[np.int64]) -> StoredStack | None:
+        """Find frames where they are, if nothing is done to them but what `PtyScan` does."""
+        changes = self.info.amplitudes or self.info.zero_frequency == "corner"
+        if changes or not can_stay_stored(self, ArrayScan):
+            return None
+        if self._stack is None:
+            return hold_frames(self._held, indices, "frames")
+        return self._stack.stack(indices)
 
     def _stored(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Give frames as they are stored (n, rows, columns)."""
@@ -336,7 +356,7 @@ class ArrayScan(PtyScan):
         layout = None if self.info.file is None else self.info.file_layout
         for name, key in NUMBERS.get(str(layout), {}).items():
             if isinstance(self.info[name], Placeholder):
-                value = self._number(key, f"the {NAMES[name]}: give `{name}`")
+                value = read_number(self.info.file, key, f"the {NAMES[name]}: give `{name}`")
                 self.meta[name] = m2keV(value) if name == "energy" else value
 
     def load_common(self) -> dict[str, Any]:
@@ -361,17 +381,6 @@ class ArrayScan(PtyScan):
         if turn:
             self.info.orientation = self.orientation = turn
             logger.info("%s: frames are turned, orientation %d", self.info.file, turn)
-
-    def _number(self, key: str, remedy: str) -> float:
-        """Read a positive number of the file."""
-        try:
-            found = read_array(self.info.file, key)
-        except DataError as error:
-            raise DataError(f"{error}; {key} is {remedy}") from None
-        value = float(found.flat[0]) if found.size and found.dtype.kind in "uif" else 0.0
-        if not value > 0:
-            raise DataError(f"{self.info.file}: {key} is {found.tolist()}, not {remedy}")
-        return value
 
     def _resolution(self) -> npt.NDArray[np.float64]:
         """Give the size of a pixel of the object (y, x) [m]."""

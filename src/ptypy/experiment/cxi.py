@@ -12,9 +12,10 @@ from ptypy import defaults_tree
 from ptypy.core.data import PtyScan, register
 from ptypy.errors import Fault
 from ptypy.experiment._frame_scan import GEOMETRY, FrameScan, part_used
-from ptypy.experiment._untrusted import say_empty, trusted_counts
+from ptypy.experiment._untrusted import can_stay_stored, say_empty, trusted_counts
 from ptypy.io.cxi import CxiFile, cxi_file
 from ptypy.io.stored_frames import Window
+from ptypy.io.stored_stack import StoredStack
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
@@ -140,7 +141,7 @@ class CxiScan(FrameScan):
 
     def load_block(
         self, indices: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[Any], None, npt.NDArray[np.bool_] | None]:
+    ) -> tuple[npt.NDArray[Any] | StoredStack, None, npt.NDArray[np.bool_] | None]:
         """Read many frames at once; see `FrameScan.load_block`.
 
         Only the region that will be cut from the frames is read; they are zero elsewhere.
@@ -156,13 +157,22 @@ class CxiScan(FrameScan):
             for one, size in zip((rows, columns), source.shape, strict=True)
         )
         window = Window(part[0], part[1], source.shape, (0, 0))
-        frames, bad = source.read(indices, window), source.bad(indices, window)
+        bad = source.bad(indices, window)
+        stack = source.stack(indices, window) if can_stay_stored(self, CxiScan) else None
+        if stack is not None:
+            stack.limit = self._limit(stack.dtype)
+            return stack, None, self._without(bad)
+        frames = source.read(indices, window)
         held = (part[0], part[1])
         say_empty(frames[:, *held], indices, source.name)
         limit = self._limit(frames.dtype)
         trusted = trusted_counts(frames, limit, weight=self.weight2d, part=held)
-        if bad is None:
-            return frames, None, trusted
-        if trusted is None:
-            return frames, None, ~bad if self.weight2d is None else ~bad & (self.weight2d > 0)
+        if bad is None or trusted is None:
+            return frames, None, self._without(bad) if trusted is None else trusted
         return frames, None, trusted & ~bad
+
+    def _without(self, bad: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
+        """Give masks without the bad pixels of every frame; None if no frame has its own."""
+        if bad is None or self.weight2d is None:
+            return None if bad is None else ~bad
+        return ~bad & (self.weight2d > 0)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
+from ptypy.io.stored_stack import StoredStack, map_records
 
 __all__ = ["OneFile", "look_into", "naming", "need"]
 
@@ -58,6 +59,25 @@ class OneFile:
                 "announced"
             )
         return frames
+
+    def stack(self, numbers: npt.NDArray[np.int64]) -> StoredStack | None:
+        """Find frames by number without reading them; None if they have to be decoded.
+
+        Raises
+        ------
+        FormatError
+            If the file is missing or cut short.
+        """
+        if self.start < 0:
+            return None
+        return map_records(
+            self.path,
+            numbers,
+            start=self.start + self.lead,
+            record=self.record or int(np.prod(self.shape)) * self.dtype.itemsize,
+            stored=self.shape,
+            dtype=self.dtype,
+        )
 
     def _mapped(self) -> Array:
         length = int(np.prod(self.shape)) * self.dtype.itemsize

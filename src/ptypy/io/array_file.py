@@ -12,10 +12,11 @@ from ptypy.errors import DataError, FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io._one_file import naming
 from ptypy.io.stored_frames import follow, read_numbers, see_sources
+from ptypy.io.stored_stack import StoredStack, map_frames, map_records
 from ptypy.io.tables import is_hdf5, read_dataset
 from ptypy.io.written_frames import unwritten
 
-__all__ = ["StoredStack", "read_array"]
+__all__ = ["ArrayFile", "read_array", "read_number"]
 
 Array = npt.NDArray[Any]
 
@@ -49,7 +50,34 @@ def read_array(path: str | Path, name: str | None) -> Array:
     return np.asarray(found.T) if is_hdf5(path) else found
 
 
-class StoredStack:
+def read_number(path: str | Path, name: str, remedy: str) -> float:
+    """Read a number larger than zero.
+
+    Parameters
+    ----------
+    path, name
+        As for `read_array`.
+    remedy : str
+        What it is, and what can be given instead, for messages.
+
+    Raises
+    ------
+    DataError
+        If there is no such number.
+    FormatError
+        If the file cannot be read.
+    """
+    try:
+        found = read_array(path, name)
+    except DataError as error:
+        raise DataError(f"{error}; {name} is {remedy}") from None
+    value = float(found.flat[0]) if found.size and found.dtype.kind in "uif" else 0.0
+    if not value > 0:
+        raise DataError(f"{path}: {name} is {found.tolist()}, not {remedy}")
+    return value
+
+
+class ArrayFile:
     """A stack of frames in a file, (N, H, W), of which parts can be read.
 
     Datasets of HDF5 files and .npy files are read as they are needed, others at once.
@@ -111,6 +139,24 @@ class StoredStack:
             return np.asarray(frames[indices])
         with open_h5(self.path) as file:
             return read_numbers(follow(file, str(self.name)), [int(k) for k in indices])
+
+    def stack(self, indices: npt.NDArray[np.int64]) -> StoredStack | None:
+        """Find frames by number without reading them; None if they are not stored as they are."""
+        if self._is_lazy:
+            with open_h5(self.path) as file:
+                return map_frames(follow(file, str(self.name)), indices)
+        held = self._whole()
+        if self.last or not isinstance(held, np.memmap) or not held.flags.c_contiguous:
+            return None
+        stored = (int(self.shape[1]), int(self.shape[2]))
+        return map_records(
+            self.path,
+            indices,
+            start=held.offset,
+            record=int(np.prod(stored)) * held.dtype.itemsize,
+            stored=stored,
+            dtype=held.dtype,
+        )
 
     def _whole(self) -> Array:
         if self._held is None:

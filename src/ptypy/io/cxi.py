@@ -33,6 +33,7 @@ from ptypy.io._hdf5 import open_h5
 from ptypy.io._quantities import KEV, METRES, array_at, first_number, number_of, unit_of
 from ptypy.io.frame_source import Recorded
 from ptypy.io.stored_frames import Window, follow, read_frames, see_sources
+from ptypy.io.stored_stack import StoredStack, map_frames
 from ptypy.io.written_frames import see_written, unwritten
 from ptypy.utils.units import m2keV
 from ptypy.utils.verbose import logger
@@ -99,7 +100,7 @@ class CxiFile:
         FormatError
             If the file is missing or damaged.
         """
-        return self._stack(self.key, indices, window)
+        return self._read(self.key, indices, window)
 
     def bad(
         self, indices: Sequence[int] | npt.NDArray[np.int64], window: Window | None = None
@@ -107,7 +108,7 @@ class CxiFile:
         """Read where pixels must not be trusted, (n, H, W), if every frame has a mask."""
         if self.mask_key is None:
             return None
-        return _marked(self._stack(self.mask_key, indices, window), self.mask_bits)
+        return _marked(self._read(self.mask_key, indices, window), self.mask_bits)
 
     def see_written(self, count: int | None = None) -> None:
         """See that the first frames, or all, were written; HDF5 would give zeros for others.
@@ -119,13 +120,30 @@ class CxiFile:
         used = np.arange(self.count) if self.numbers is None else self.numbers
         see_written(self.missing, used[:count], self.name)
 
-    def _stack(
+    def stack(
+        self, indices: Sequence[int] | npt.NDArray[np.int64], window: Window | None = None
+    ) -> StoredStack | None:
+        """Find frames without reading them; None if only HDF5 can read them.
+
+        Raises
+        ------
+        FormatError
+            If the file is missing, or ends before its frames do.
+        """
+        with open_h5(self.path) as file:
+            dataset = follow(file, self.key)
+            return map_frames(dataset, self._numbers(indices), window, label=self.name)
+
+    def _read(
         self, key: str, indices: Sequence[int] | npt.NDArray[np.int64], window: Window | None
     ) -> npt.NDArray[Any]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        wanted = wanted if self.numbers is None else self.numbers[wanted]
         with open_h5(self.path) as file:
-            return read_frames(follow(file, key), wanted, window)
+            return read_frames(follow(file, key), self._numbers(indices), window)
+
+    def _numbers(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> Numbers:
+        """Give how frames are counted in the dataset."""
+        wanted = np.asarray(indices, dtype=np.int64)
+        return wanted if self.numbers is None else self.numbers[wanted]
 
 
 def cxi_file(

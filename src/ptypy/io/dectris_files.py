@@ -8,7 +8,7 @@ at ``saturation_value`` or ``countrate_correction_count_cutoff`` a pixel counts 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ptypy.io._hdf5 import open_h5
 from ptypy.io._quantities import METRES, array_at, first_energy, first_number, unit_of
 from ptypy.io.frame_source import Recorded
 from ptypy.io.stored_frames import follow, read_numbers, see_sources
+from ptypy.io.stored_stack import StoredStack, join_stacks, map_frames
 from ptypy.io.written_frames import unwritten
 from ptypy.utils.verbose import logger
 
@@ -72,17 +73,46 @@ class DectrisFiles:
         FormatError
             If a file is missing or damaged.
         """
+        parts, places = [], []
+        for place, dataset, own in self._parts(indices):
+            parts.append(read_numbers(dataset, own.tolist(), self.channel))
+            places.append(place)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)[_order(places)]
+
+    def stack(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> StoredStack | None:
+        """Find frames without reading them; None if only HDF5 can read them.
+
+        Raises
+        ------
+        FormatError
+            If a file is missing, or ends before its frames do.
+        """
+        stacks, places = [], []
+        for place, dataset, own in self._parts(indices):
+            found = map_frames(dataset, own, channel=self.channel)
+            if found is None:
+                return None
+            stacks.append(found)
+            places.append(place)
+        joined = join_stacks(stacks, self.name) if stacks else None
+        if joined is None:
+            return None
+        joined = joined.take(_order(places))
+        joined.numbers = np.asarray(indices, dtype=np.int64)
+        return joined
+
+    def _parts(
+        self, indices: Sequence[int] | npt.NDArray[np.int64]
+    ) -> Iterator[tuple[npt.NDArray[np.int64], Any, npt.NDArray[np.int64]]]:
+        """Give the datasets of some frames: which these are, the dataset, their numbers there."""
         ends = np.cumsum(self.counts)
         wanted = np.asarray(indices, dtype=np.int64)
         which = np.searchsorted(ends, wanted, side="right")
-        parts = []
         with open_h5(self.path) as file:
             for number in dict.fromkeys(which.tolist()):
                 first = int(ends[number]) - self.counts[number]
-                dataset = follow(file, self.keys[number])
-                own = (wanted[which == number] - first).tolist()
-                parts.append(read_numbers(dataset, own, self.channel))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                place = np.flatnonzero(which == number)
+                yield place, follow(file, self.keys[number]), wanted[place] - first
 
 
 def dectris_files(
@@ -149,6 +179,11 @@ def dectris_files(
             flat,
             np.concatenate(lost),
         )
+
+
+def _order(places: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Tell where in a row of parts each frame is, given which frames each part holds."""
+    return np.argsort(np.concatenate(places))
 
 
 def _keys(file: Any) -> tuple[str, ...]:

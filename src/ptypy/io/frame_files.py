@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from ptypy.io._image_forms import FORMS
 from ptypy.io._one_file import OneFile, look_into, naming
 from ptypy.io.frame_source import Recorded
 from ptypy.io.image_header import read_header
+from ptypy.io.stored_stack import StoredStack, join_stacks
 from ptypy.utils.processors import count_processors
 from ptypy.utils.verbose import logger
 
@@ -184,6 +185,31 @@ class FrameFiles:
             frames = list(pool.map(self._one, wanted))
         return np.stack(frames) if frames else np.empty((0, *self.shape), self.looked[0].dtype)
 
+    def stack(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> StoredStack | None:
+        """Find frames without reading them; None if files of many frames have to be decoded.
+
+        Raises
+        ------
+        FormatError
+            If a file is missing or cut short.
+        """
+        if self._is_single:
+            return None
+        wanted = np.asarray(indices, dtype=np.int64)
+        stacks, places = [], []
+        for file, place, own in self._parts(wanted):
+            found = file.stack(own)
+            if found is None:
+                return None
+            stacks.append(found)
+            places.append(place)
+        joined = join_stacks(stacks, self.name) if stacks else None
+        if joined is None:
+            return None
+        joined = joined.take(np.argsort(np.concatenate(places)))
+        joined.numbers = wanted
+        return joined
+
     def _one(self, index: int) -> Array:
         first, path = self.looked[0], self.paths[index]
         with naming(path):
@@ -193,16 +219,23 @@ class FrameFiles:
         return frame
 
     def _from_stacks(self, wanted: list[int]) -> Array:
+        parts, places = [], []
+        for file, place, own in self._parts(np.asarray(wanted, dtype=np.int64)):
+            parts.append(file.read(own.tolist()))
+            places.append(place)
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts)[np.argsort(np.concatenate(places))]
+
+    def _parts(
+        self, wanted: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[OneFile, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Give the files of some frames: the file, which these are, their numbers there."""
         ends = np.cumsum([file.count for file in self.looked])
         which = np.searchsorted(ends, wanted, side="right")
-        parts = []
         for number in dict.fromkeys(which.tolist()):
-            file = self.looked[number]
-            first = int(ends[number]) - file.count
-            parts.append(
-                file.read([w - first for w, k in zip(wanted, which, strict=True) if k == number])
-            )
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            file, place = self.looked[number], np.flatnonzero(which == number)
+            yield file, place, wanted[place] - (int(ends[number]) - file.count)
 
     def suspects(self) -> str:
         """Name files that seem to be missing: gaps in the numbers, or the next one."""

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.io.stored_stack import StoredStack
+
 __all__ = ["FrameSource", "Recorded"]
 
 
@@ -57,6 +59,9 @@ class FrameSource(Protocol):
 
     def read(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Read frames (n, H, W), memory-mapped where the files allow it."""
+
+    def stack(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> StoredStack | None:
+        """Find frames without reading them; None if that cannot be."""
 
     def suspects(self) -> str:
         """Name files that seem to be missing, for messages; empty if there are none."""

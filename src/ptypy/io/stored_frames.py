@@ -157,8 +157,8 @@ def files_of(dataset: Any) -> set[str]:
 
 
 def source_place(name: str, home: Path) -> Path | None:
-    """Find a file as HDF5 does: at its path, beside the file, or there by its bare name."""
-    places = (Path(name), home / name, home / Path(name).name)
+    """Find a file as HDF5 does: beside the file, at its path, or beside it by its bare name."""
+    places = (home / name, Path(name), home / Path(name).name)
     return next((place for place in places if place.is_file()), None)
 
 

@@ -7,10 +7,7 @@ the address of each frame, and compiled code reads there, in as many threads as 
 
 from __future__ import annotations
 
-import contextlib
-import mmap
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -18,45 +15,51 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io.stored_frames import Window, read_frames, reading
+from ptypy.io._mapped import map_part
+from ptypy.io._stored_places import are_numbers, find_pieces
+from ptypy.io.stored_frames import Window, read_frames
 
-__all__ = ["StoredStack", "frames_in", "invalid_counts", "map_frames"]
+__all__ = [
+    "StoredStack",
+    "frames_in",
+    "hold_frames",
+    "invalid_counts",
+    "join_stacks",
+    "map_frames",
+    "map_records",
+]
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
 
-BITSHUFFLE = 32008
-"""Number of the filter bitshuffle, in the register of HDF5 filters."""
-LZ4 = 2
-"""What that filter calls LZ4."""
-FARTHEST = 1 << 28
-"""Ask the system for no more than this of what may come next [bytes]."""
+PER_FRAME = ("_which", "addresses", "sizes", "numbers")
+"""What a stack knows of each of its frames."""
 
 
-class _Places(NamedTuple):
-    """Where frames lie in a file."""
+class _Held(NamedTuple):
+    """Part of a file that is mapped."""
 
-    offsets: Numbers
-    """Of each frame [bytes]."""
-    sizes: Numbers
-    """Of each frame, as it lies there [bytes]."""
-    is_packed: bool
-    """Whether these are chunks of bitshuffle and LZ4."""
+    bytes: npt.NDArray[np.uint8]
+    label: str
+    """The file and the dataset."""
 
 
 class StoredStack(Sequence[Array]):
-    """Frames of one dataset, which nobody has read yet.
+    """Frames of one dataset, or of several of one form, which nobody has read yet.
 
     Taking one, ``stack[k]``, reads it and gives an array of its own; ``numpy.asarray(stack)``
     reads all of them. Compiled code reads at `addresses` instead. `map_frames` makes stacks.
 
     Parameters
     ----------
-    mapping : mmap
-        Part of the file.
-    start : int
-        Where in the file it begins [bytes].
-    places : _Places
+    held : sequence of _Held
+        The mapped parts of files.
+    which : (n,) int64
+        Which of them holds each frame.
+    addresses, sizes : (n,) int64
+        Where in memory each frame begins, and its length as it lies there [bytes].
+    is_packed : bool
+        Whether frames are chunks packed by bitshuffle and LZ4.
     window : Window
         Which part of a frame is there, and where it goes. Rows and columns outside of it are zero.
     stored : (rows, columns)
@@ -70,19 +73,24 @@ class StoredStack(Sequence[Array]):
 
     def __init__(
         self,
-        mapping: mmap.mmap,
-        start: int,
-        places: _Places,
+        held: Sequence[_Held],
+        which: Numbers,
+        addresses: Numbers,
+        sizes: Numbers,
         *,
+        is_packed: bool,
         window: Window,
         stored: tuple[int, int],
         dtype: np.dtype[Any],
         numbers: Numbers,
         label: str,
     ) -> None:
-        self._bytes = np.frombuffer(mapping, np.uint8)
-        self._places = places
-        self._start = start
+        self._held, self._which = tuple(held), which
+        self.addresses = addresses
+        """Where in memory each frame, or the chunk it is packed in, begins [bytes]."""
+        self.sizes = sizes
+        """Length of each frame as it lies there [bytes]."""
+        self.is_packed = is_packed
         self.window = window
         self.stored = stored
         self.dtype = dtype
@@ -90,16 +98,13 @@ class StoredStack(Sequence[Array]):
         self.label = label
         self.limit: float | None = None
         """Counts from here on count as invalid, and negative integers; None: all are valid."""
+        self.may_be_unwritten = True
+        """Whether zeros may stand for frames that nobody has written, as they do in HDF5 files."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Frames, rows, columns, as `stack[k]` gives them."""
         return (len(self), *self.window.shape)
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether frames are chunks packed by bitshuffle and LZ4."""
-        return self._places.is_packed
 
     @property
     def decoder(self) -> int:
@@ -110,18 +115,8 @@ class StoredStack(Sequence[Array]):
 
         return int(get_decoder(self.dtype.itemsize))
 
-    @property
-    def addresses(self) -> Numbers:
-        """Where in memory each frame, or the chunk it is packed in, begins [bytes]."""
-        return self._places.offsets - self._start + self._bytes.ctypes.data
-
-    @property
-    def sizes(self) -> Numbers:
-        """Length of each frame as it lies there [bytes]."""
-        return self._places.sizes
-
     def __len__(self) -> int:
-        return len(self._places.offsets)
+        return len(self.addresses)
 
     @overload
     def __getitem__(self, index: int) -> Array: ...
@@ -133,16 +128,18 @@ class StoredStack(Sequence[Array]):
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         size, window = int(self.sizes[index]), self.window
-        begin = int(self._places.offsets[index]) - self._start
-        raw = self._bytes[begin : begin + size]
+        held = self._held[self._which[index]]
+        begin = int(self.addresses[index]) - held.bytes.ctypes.data
+        raw = held.bytes[begin : begin + size]
         if self.is_packed:
             from ptypy.io.unpacking import decode_chunk
 
             try:
                 frame = decode_chunk(raw, self.stored, self.dtype)
             except FormatError as error:
+                where = "" if held.label == self.label else f", in {held.label},"
                 raise FormatError(
-                    f"{self.label}: frame {self.numbers[index]} cannot be read: {error}"
+                    f"{self.label}: frame {self.numbers[index]}{where} cannot be read: {error}"
                 ) from error
         else:
             frame = raw.view(self.dtype).reshape(self.stored)
@@ -159,10 +156,8 @@ class StoredStack(Sequence[Array]):
     def take(self, which: Numbers) -> StoredStack:
         """Give some of the frames, without reading them."""
         part = StoredStack.__new__(StoredStack)
-        part.__dict__.update(self.__dict__)
-        offsets, sizes, is_packed = self._places
-        part._places = _Places(offsets[which], sizes[which], is_packed)
-        part.numbers = self.numbers[which]
+        per_frame = {name: getattr(self, name)[which] for name in PER_FRAME}
+        part.__dict__.update(self.__dict__, **per_frame)
         return part
 
     def __reduce__(self) -> Any:
@@ -225,105 +220,172 @@ def map_frames(
     *,
     label: str = "",
     outer: int | None = None,
+    channel: int | None = None,
 ) -> StoredStack | None:
     """Find frames of a dataset by number, without reading them.
 
     Parameters
     ----------
-    dataset, numbers, window, label, outer
+    dataset, numbers, window, label, outer, channel
         As for `read_frames`.
 
     Returns
     -------
     StoredStack or None
-        None if they lie in the file in a way that only HDF5 can read: compressed otherwise, in
-        several chunks a frame, of several files, or not written at all.
+        None if they lie in files in a way that only HDF5 can read: compressed otherwise, in
+        several chunks a frame, or not written at all. A virtual dataset may be made of whole
+        frames of plain datasets, see `find_pieces`.
 
     Raises
     ------
     FormatError
-        If the file ends before they do.
+        If a file ends before they do.
     """
+    numbers = np.asarray(numbers, dtype=np.int64)
+    first = 0 if outer is None else outer
     lead = dataset.shape[:-2] if outer is None else dataset.shape[1:-2]
-    count = int(np.prod(lead))
-    flat = np.asarray(numbers) + (0 if outer is None else outer * count)
-    places = _find(dataset, flat) if len(flat) and _is_plain(dataset) else None
-    if places is None:
+    flat = numbers + first * int(np.prod(lead))
+    if channel is not None:
+        frames = int(np.prod(lead[:-1]))
+        flat = (numbers + first * frames) * int(lead[-1]) + channel
+    pieces = find_pieces(dataset, flat)
+    if pieces is None:
         return None
     stored = (int(dataset.shape[-2]), int(dataset.shape[-1]))
     label = label or f"{dataset.file.filename}:{dataset.name}"
-    begin = int(places.offsets.min())
-    end = int((places.offsets + places.sizes).max())
-    begin -= begin % mmap.ALLOCATIONGRANULARITY
-    with reading(dataset, label), _opened(dataset.file.filename) as descriptor:
-        if os.fstat(descriptor).st_size < end:
-            raise FormatError(f"{label}: the file ends before its frames do; was it cut short?")
-        mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
-        _announce(mapping, descriptor, end)
+    is_virtual = bool(dataset.is_virtual)
+    held = []
+    which, addresses, sizes = np.empty((3, len(flat)), np.int64)
+    for k, piece in enumerate(pieces):
+        name = piece.label if is_virtual else label
+        start, mapped = map_part(piece.path, piece.offsets, piece.sizes, name)
+        held.append(_Held(mapped, name))
+        which[piece.which], sizes[piece.which] = k, piece.sizes
+        addresses[piece.which] = piece.offsets - start + mapped.ctypes.data
     return StoredStack(
-        mapping, begin, places, stored=stored, dtype=dataset.dtype, label=label,
-        numbers=np.asarray(numbers),
+        held, which, addresses, sizes, is_packed=pieces[0].is_packed, stored=stored,
+        dtype=dataset.dtype, numbers=numbers, label=label,
         window=window or Window(slice(0, stored[0]), slice(0, stored[1]), stored, (0, 0)),
     )  # fmt: skip
 
 
-def _is_plain(dataset: Any) -> bool:
-    """Say whether what HDF5 tells of places holds for the file as it is, and for its numbers."""
-    file, dtype = dataset.file, dataset.dtype
-    if dataset.is_virtual or dataset.external or file.driver != "sec2" or file.userblock_size:
-        return False
-    return bool(dtype.kind in "iuf" and dtype.isnative and 0 < dtype.itemsize <= 8) and (
-        dtype != np.float16
+def map_records(
+    path: str | Path,
+    numbers: Numbers,
+    *,
+    start: int,
+    record: int,
+    stored: tuple[int, int],
+    dtype: np.dtype[Any],
+) -> StoredStack | None:
+    """Find frames of a file that holds one after the other, at equal distances.
+
+    Parameters
+    ----------
+    path : path
+    numbers : (n,) int64
+        Frames, counted from 0.
+    start : int
+        Where the first of them begins [bytes].
+    record : int
+        From one to the next [bytes].
+    stored : (rows, columns)
+    dtype : dtype
+
+    Returns
+    -------
+    StoredStack or None
+        None if compiled code cannot read numbers of this type.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, or ends before its frames do.
+    """
+    if not len(numbers) or not are_numbers(dtype):
+        return None
+    sizes = np.full(len(numbers), int(np.prod(stored)) * dtype.itemsize)
+    offsets = start + np.asarray(numbers, dtype=np.int64) * record
+    begin, mapped = map_part(path, offsets, sizes, str(path))
+    return _in_memory(_Held(mapped, str(path)), offsets - begin, stored, dtype, numbers)
+
+
+def _in_memory(
+    held: _Held,
+    offsets: Numbers,
+    stored: tuple[int, int],
+    dtype: np.dtype[Any],
+    numbers: Numbers,
+) -> StoredStack:
+    """Make a stack of frames that lie as they are in one part of memory."""
+    stack = StoredStack(
+        [held],
+        np.zeros(len(offsets), dtype=np.int64),
+        offsets + held.bytes.ctypes.data,
+        np.full(len(offsets), int(np.prod(stored)) * dtype.itemsize),
+        is_packed=False,
+        window=Window(slice(0, stored[0]), slice(0, stored[1]), stored, (0, 0)),
+        stored=stored,
+        dtype=dtype,
+        numbers=numbers,
+        label=held.label,
     )
+    stack.may_be_unwritten = False
+    return stack
 
 
-def _find(dataset: Any, flat: Numbers) -> _Places | None:
-    """Find frames, counted along all axes but the last two."""
-    frame = int(np.prod(dataset.shape[-2:])) * dataset.dtype.itemsize
-    if dataset.chunks is None:
-        offset = dataset.id.get_offset()
-        if offset is None:
-            return None
-        return _Places(offset + flat * frame, np.full(len(flat), frame), is_packed=False)
-    if dataset.chunks != (*[1] * (dataset.ndim - 2), *dataset.shape[-2:]):
+def hold_frames(frames: Array, numbers: Numbers, label: str) -> StoredStack | None:
+    """Take frames of an array by number, without a copy.
+
+    Parameters
+    ----------
+    frames : (N, H, W)
+    numbers : (n,) int64
+    label : str
+        What they are, for messages.
+
+    Returns
+    -------
+    StoredStack or None
+        None if compiled code cannot read them: of another byte order, or with gaps in them.
+    """
+    (step, *inside), size = frames.strides, frames.itemsize
+    stored = (int(frames.shape[1]), int(frames.shape[2]))
+    is_dense = inside == [stored[1] * size, size] and step >= stored[0] * inside[0] > 0
+    if not len(numbers) or not is_dense or not are_numbers(frames.dtype):
         return None
-    is_packed = _filter_of(dataset)
-    if is_packed is None:
+    length = stored[0] * stored[1] * size
+    first = np.asarray(frames[0]).reshape(-1).view(np.uint8)
+    extent = ((len(frames) - 1) * step + length,)
+    held = np.lib.stride_tricks.as_strided(first, extent, (1,), writeable=False)
+    numbers = np.asarray(numbers, dtype=np.int64)
+    return _in_memory(_Held(held, label), numbers * step, stored, frames.dtype, numbers)
+
+
+def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None:
+    """Make one stack of several, one after the other.
+
+    Parameters
+    ----------
+    stacks : sequence of StoredStack
+        At least one. Frames keep their numbers.
+    label : str
+        What they are together, for messages.
+
+    Returns
+    -------
+    StoredStack or None
+        None if they differ in what all frames of a stack have in common.
+    """
+    first = stacks[0]
+    forms = {(s.dtype.str, s.is_packed, s.stored, str(s.window), s.limit) for s in stacks}
+    if len(forms) > 1:
         return None
-    offsets, sizes = np.empty(len(flat), np.int64), np.empty(len(flat), np.int64)
-    for k, where in enumerate(zip(*np.unravel_index(flat, dataset.shape[:-2]), strict=True)):
-        chunk = dataset.id.get_chunk_info_by_coord((*map(int, where), 0, 0))
-        if chunk.byte_offset is None or chunk.filter_mask:
-            return None
-        offsets[k], sizes[k] = chunk.byte_offset, chunk.size
-    return _Places(offsets, sizes, is_packed)
-
-
-def _filter_of(dataset: Any) -> bool | None:
-    """Say whether chunks are packed by bitshuffle and LZ4; None if they are in another way."""
-    settings = dataset.id.get_create_plist()
-    filters = [settings.get_filter(k) for k in range(settings.get_nfilters())]
-    if not filters:
-        return False
-    code, _, values, _ = filters[0]
-    # Version of the filter (2 numbers), bytes a value, values a block, what packs the blocks.
-    packs = len(values) > 4 and values[4] == LZ4
-    return True if len(filters) == 1 and code == BITSHUFFLE and packs else None
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[int]:
-    descriptor = os.open(Path(path), os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _announce(mapping: mmap.mmap, descriptor: int, end: int) -> None:
-    """Tell the system what will be read now, and what probably next: it reads ahead then."""
-    if hasattr(mmap, "MADV_WILLNEED"):
-        mapping.madvise(mmap.MADV_WILLNEED)
-    if hasattr(os, "posix_fadvise"):
-        following = min(len(mapping), FARTHEST)
-        os.posix_fadvise(descriptor, end, following, os.POSIX_FADV_WILLNEED)
+    edges = np.cumsum([0, *(len(stack._held) for stack in stacks)])[:-1]
+    joined = first.take(np.empty(0, dtype=np.int64))
+    for name in PER_FRAME:
+        setattr(joined, name, np.concatenate([getattr(stack, name) for stack in stacks]))
+    joined._which += np.repeat(edges, [len(stack) for stack in stacks])
+    joined._held = tuple(held for stack in stacks for held in stack._held)
+    joined.label = label
+    return joined

@@ -165,7 +165,8 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
     sums, plan = prepared.sums, pipeline.plan
     if sums is None:
         return prepared
-    say_empty(frames, sums)
+    if frames.may_be_unwritten:
+        say_empty(frames, sums)
     suspects = sums.darkest < 0 if frames.dtype.kind == "i" else np.zeros(len(frames), bool)
     if frames.limit is not None:
         suspects |= sums.brightest >= frames.limit
