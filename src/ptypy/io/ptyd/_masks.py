@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.io._encode import encode_tree, write_node
+from ptypy.io._encode import encode_tree
+from ptypy.io._nodes import write_node
 from ptypy.io.ptyd._amend import Draft, amended
 from ptypy.io.ptyd._arrays import GZIP, write_array
 from ptypy.io.ptyd._entries import COMMON_KEY, common_mask, entry, resolve_link
