@@ -28,6 +28,10 @@ __all__ = [
 TEXT = h5py.string_dtype()
 """How text is stored: of variable length, UTF-8."""
 
+TEXT_IN_FILE = h5py.h5t.py_create(TEXT, logical=True)
+
+SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
+
 
 def has_plain_name(name: str) -> bool:
     """Say whether a name can be used as it is: one step, of letters that need no encoding."""
@@ -73,15 +77,12 @@ def put_value(group: Any, name: str, value: Any) -> Any:
 
 
 def _space_of(content: Any) -> Any:
-    if content.shape:
-        return h5py.h5s.create_simple(content.shape)
-    return h5py.h5s.create(h5py.h5s.SCALAR)
+    return h5py.h5s.create_simple(content.shape) if content.shape else SCALAR
 
 
 def put_text(node: Any, name: str, text: str) -> None:
     """Give an attribute to a node that has none of that name."""
-    kind = h5py.h5t.py_create(TEXT, logical=True)
-    made = h5py.h5a.create(node.id, name.encode(), kind, h5py.h5s.create(h5py.h5s.SCALAR))
+    made = h5py.h5a.create(node.id, name.encode(), TEXT_IN_FILE, SCALAR)
     made.write(np.asarray(text, dtype=TEXT))
 
 

@@ -166,8 +166,15 @@ def new_chunk(
 
 
 def _linked_files(chunks: Any) -> set[str]:
-    links = (chunks.get(name, getlink=True) for name in chunks)
-    return {link.filename for link in links if isinstance(link, h5py.ExternalLink)}
+    links = chunks.id.links
+    names: list[bytes] = []
+
+    def note(name: bytes, info: Any) -> None:
+        if info.type == h5py.h5l.TYPE_EXTERNAL:
+            names.append(name)
+
+    links.iterate(note, info=True)
+    return {os.fsdecode(links.get_val(name)[0]) for name in names}
 
 
 @contextlib.contextmanager
