@@ -7,7 +7,6 @@ docs/reference/ptyd-format.md; PtyPy 0.9 reads all of it.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +18,10 @@ import numpy.typing as npt
 from ptypy.errors import DataError
 from ptypy.utils.parameters import Param
 
-__all__ = ["DEEPEST", "SLASH", "Branch", "Leaf", "Node", "encode_tree", "size_of", "write_node"]
+__all__ = ["DEEPEST", "SLASH", "Branch", "Leaf", "Node", "encode_tree", "size_of"]
 
 SLASH = "_SLASH_"
 """Stands for '/' in a stored name: a '/' would split it."""
-
-CONTIGUOUS_BELOW = 4096
-"""Arrays smaller than this are not compressed [byte]: HDF5's book-keeping would outweigh them."""
-
-PROBE = 65536
-"""How much of an array is compressed to see whether it is worth it [byte]."""
-
 
 LONGEST = 200
 """Characters kept of what a value prints as."""
@@ -359,41 +351,3 @@ def size_of(node: Node) -> int:
     elif isinstance(node.value, np.ndarray) and node.value.dtype.kind == "O":
         size += sum(len(text.encode()) for text in node.value.flat)
     return OVERHEAD + int(size)
-
-
-def write_node(group: Any, name: str, node: Node) -> None:
-    """Write a node under a name of a group. The name is used as it is, '/' included."""
-    if isinstance(node, Branch):
-        made = group.create_group(name)
-        for key, member in node.members:
-            stored = key.replace("/", SLASH)
-            write_node(made, stored, member)
-            if stored != key:
-                made[stored].attrs["escaped"] = "1"
-    else:
-        made = group.create_dataset(name, data=node.value, dtype=node.dtype, **_filters(node.value))
-        for note, text in node.notes:
-            made.attrs[note] = text
-    made.attrs["type"] = node.kind
-
-
-def _filters(value: Any) -> dict[str, Any]:
-    """Choose filters that every HDF5 library has; none where they do not pay.
-
-    gzip 1 after byte shuffling is as small as gzip 4 without, and two to three times as fast
-    (docs/explanations/decisions/0005-ptyd-compression.md).
-    """
-    if not isinstance(value, np.ndarray) or value.ndim == 0 or value.dtype.kind not in "biufcS":
-        return {}
-    if value.nbytes < CONTIGUOUS_BELOW or not _shrinks(value):
-        return {}
-    return {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-
-
-def _shrinks(value: npt.NDArray[Any]) -> bool:
-    """Try a sample: reconstructions are noise in most of their bits and hardly shrink."""
-    count = max(1, PROBE // value.itemsize)
-    start = max(0, (value.size - count) // 2)
-    sample = value.reshape(-1)[start : start + count]
-    shuffled = np.frombuffer(sample.tobytes(), np.uint8).reshape(-1, value.itemsize).T.tobytes()
-    return len(zlib.compress(shuffled, 1)) < 0.7 * len(shuffled)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import h5py
 
 from ptypy.errors import FormatError
+from ptypy.io._direct import set_text
 from ptypy.io._store import Store
 
 __all__ = [
@@ -325,7 +326,7 @@ def arriving(file: Any) -> Iterator[Any]:
 def stamp(file: Any, version: str) -> None:
     """Note in the attributes of a file when it was made and last changed."""
     now = time.asctime()
-    if "ctime" not in file.attrs:
-        file.attrs["h5rw_version"] = version
-        file.attrs["ctime"] = now
-    file.attrs["mtime"] = now
+    if not h5py.h5a.exists(file.id, b"ctime"):
+        set_text(file, "h5rw_version", version)
+        set_text(file, "ctime", now)
+    set_text(file, "mtime", now)

@@ -59,8 +59,10 @@ class Store:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place; as for any file object."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size()}[whence]
-        self._place = start + offset
+        if whence == os.SEEK_SET:  # what HDF5 does before every read and write
+            self._place = offset
+        else:
+            self._place = offset + (self._place if whence == os.SEEK_CUR else self._size())
         return self._place
 
     def tell(self) -> int:

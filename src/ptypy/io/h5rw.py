@@ -25,9 +25,10 @@ import h5py
 from ptypy.errors import DataError, FormatError, ParameterError
 from ptypy.io._change import changing, creating
 from ptypy.io._decode import Decoder, kind_of
-from ptypy.io._encode import SLASH, Node, encode_tree, size_of, write_node
+from ptypy.io._encode import SLASH, Node, encode_tree, size_of
 from ptypy.io._h5path import find, parse_index, parse_name, read_part
 from ptypy.io._hdf5 import ASIDE, arriving, open_h5, stamp
+from ptypy.io._nodes import write_node
 
 __all__ = ["h5append", "h5info", "h5options", "h5read", "h5write"]
 

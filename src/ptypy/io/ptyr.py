@@ -15,8 +15,9 @@ import h5py
 from ptypy.errors import FormatError
 from ptypy.io._change import creating
 from ptypy.io._decode import Decoder
-from ptypy.io._encode import encode_tree, size_of, write_node
+from ptypy.io._encode import encode_tree, size_of
 from ptypy.io._hdf5 import open_h5, stamp
+from ptypy.io._nodes import write_node
 from ptypy.io.h5rw import h5options
 from ptypy.utils.parameters import Param
 

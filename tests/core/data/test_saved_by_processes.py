@@ -31,6 +31,9 @@ class Scan(PtyScan):
         # Frame 5 is of another type than the others, whoever prepares it.
         types = [np.uint32 if i == 5 else np.uint16 for i in indices]
         frames = [r.poisson(30, (self.size, self.size)).astype(t) for r, t in zip(rng, types)]
+        for index, frame in zip(indices, frames):
+            if index == 5:  # whoever prepares it, its chunk needs another type than those beside
+                frame[0, 0] = 70000
         weights = {i: (f < 40) * (1. if i < 8 else .5) for i, f in zip(indices, frames)}
         return dict(zip(indices, frames)), {}, weights if self.kind == "frame" else {}
 
@@ -84,7 +87,9 @@ def test_one_to_four_processes_write_the_same(mpirun, tmp_path):
     assert [chunk.frames for chunk in reader.chunks] == [5, 5, 1]
     block = reader.read(0, 11)
     frames = [np.random.default_rng(i).poisson(30, (24, 24)) for i in range(11)]
+    frames[5][0, 0] = 70000
     assert np.array_equal(block.data, frames)
+    assert [chunk.dtype for chunk in reader.chunks] == [np.uint16, np.uint32, np.uint16]
     assert block.data.dtype == np.uint32
     weights = [(frame < 40) * (1.0 if i < 8 else 0.5) for i, frame in enumerate(frames)]
     np.testing.assert_array_equal(block.weights, weights)

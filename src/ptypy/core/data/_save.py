@@ -57,6 +57,8 @@ class Recorder:
         self.compression = compression
         self._is_made = False
         """On the master: the file is there, so that a second attempt does not make it anew."""
+        self._known: dict[str, bytes] | None = None
+        """On the master: what geometry and record are in the file that this run made."""
         self._has_chunks = False
         """Chunks were added by this run."""
         self._is_open = False
@@ -136,11 +138,11 @@ class Recorder:
         rows = np.array([place_of[index] for index in chunk.indices_node.tolist()], dtype=np.int64)
         types = _types(chunk)
         weights = _weights(chunk, rows, types)
+        dtype = _stored_type(chunk, types)
         draft: Any = None
         with contextlib.ExitStack() as stack:
 
             def arrange() -> dict[str, Any]:
-                dtype = np.result_type(*(np.dtype(data) for data, _, _ in types.values()))
                 nonlocal draft
                 draft = stack.enter_context(self._arrange(chunk, dtype, weights, info, unknown))
                 return {"place": tuple(draft.place)}
@@ -177,7 +179,7 @@ class Recorder:
             if os.path.lexists(self.path):
                 logger.warning("%s was there already; it is kept as %s.old", *[self.path] * 2)
             meta = _storable_meta(chunk.meta, unknown)
-            ptyd.create(self.path, meta, _storable(info), announces_end=True)
+            self._known = ptyd.create(self.path, meta, _storable(info), announces_end=True)
             self._is_made = True
         link = None if self.chunk_format is None else self.path + self.chunk_format % chunk.number
         compression = self.compression
@@ -187,7 +189,9 @@ class Recorder:
         from ptypy.io import ptyd
 
         if self._has_chunks:
-            ptyd.finish(self.path, _storable_meta(meta, unknown), _storable(info))
+            ptyd.finish(
+                self.path, _storable_meta(meta, unknown), _storable(info), known=self._known
+            )
         elif self._is_open:
             # All frames were there, but not the end; this run prepared nothing.
             reader = ptyd.PtydReader(self.path)
@@ -210,6 +214,18 @@ def _types(chunk: Chunk) -> Types:
     weights = _own_weights(chunk)
     mine = (chunk.data.dtype.str, weights.dtype.str, weights.ndim)
     return distribute.combine({parallel.rank: mine} if len(chunk.data) else {})
+
+
+def _stored_type(chunk: Chunk, types: Types) -> np.dtype[Any]:
+    """Agree on the type of frames in the file: the smallest that holds the counts of all."""
+    from ptypy.io import ptyd
+
+    dtype = np.result_type(*(np.dtype(data) for data, _, _ in types.values()))
+    if not ptyd.may_shrink(dtype):
+        return dtype
+    mine = {parallel.rank: ptyd.range_of(chunk.data)} if len(chunk.data) else {}
+    found = distribute.combine(mine).values()
+    return ptyd.smallest_type(dtype, min(low for low, _ in found), max(high for _, high in found))
 
 
 def _weights(chunk: Chunk, rows: npt.NDArray[np.int64], types: Types) -> npt.NDArray[Any]:

@@ -5,6 +5,7 @@ PtyPy 0.9 reads what is written here, and its files, and files written by hand, 
 
 from ptypy.io.ptyd._aside import tidy_up
 from ptypy.io.ptyd._chunk import NewChunk, Place, new_chunk, pack_frames, write_frames
+from ptypy.io.ptyd._counts import may_shrink, range_of, smallest_type
 from ptypy.io.ptyd._form import ChunkForm, checked
 from ptypy.io.ptyd._merge import merge_chunks
 from ptypy.io.ptyd._read import Block, PtydReader
@@ -23,9 +24,12 @@ __all__ = [
     "checked",
     "create",
     "finish",
+    "may_shrink",
     "merge_chunks",
     "new_chunk",
     "pack_frames",
+    "range_of",
+    "smallest_type",
     "tidy_up",
     "validate",
     "write_frames",

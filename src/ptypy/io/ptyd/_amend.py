@@ -17,6 +17,13 @@ from typing import Any
 import h5py
 
 from ptypy.errors import FormatError
+from ptypy.io._direct import (
+    copy_attributes,
+    link_all,
+    look_at_attributes,
+    names_in,
+    new_places,
+)
 from ptypy.io._hdf5 import replacing, settled, temporary, written
 from ptypy.io._store import Store
 from ptypy.io.ptyd._open import in_words, keep_out_others, only_writer, reading
@@ -64,7 +71,9 @@ class Draft:
         if self.is_copy:
             return parent[steps[-1]]
         group = h5py.Group(h5py.h5g.create(self.root.id, None))
-        _copy_entries(self.before["/".join(steps)], parent[steps[-1]], group)
+        before = self.before["/".join(steps)]
+        link_all(before, parent[steps[-1]], group)
+        copy_attributes(before, group)
         del parent[steps[-1]]
         parent[steps[-1]] = group
         return group
@@ -95,26 +104,16 @@ def amended(path: str | Path, *, whole: bool = False) -> Iterator[Draft]:
     """
     target = Path(os.path.realpath(path))
     with only_writer(target) as locked, in_words(target):
-        if whole:
-            change = _rewritten(target)
-        else:
-            if not _can_grow(target):
-                _make_plain(target)
-            change = _grown(target, locked)
+        change = _rewritten(target) if whole else _grown(target, locked)
         with change as draft:
             yield draft
 
 
 @contextlib.contextmanager
 def _grown(path: Path, locked: bool) -> Iterator[Draft]:
-    descriptor = os.open(path, os.O_RDWR)
-    end = None
+    descriptor, before = _opened(path)
+    end = before.end
     try:
-        keep_out_others(descriptor, path)
-        before = Superblock.read(descriptor)
-        if before is None:
-            raise FormatError(f"{path}: was replaced by another file while it was being opened")
-        end = before.end
         store = Store(descriptor, end)
         form = None if before.version == 0 else FORM
         try:
@@ -123,7 +122,8 @@ def _grown(path: Path, locked: bool) -> Iterator[Draft]:
                 h5py.File(store, "r+", libver=form) as file,
             ):
                 root = h5py.Group(h5py.h5g.create(file.id, None))
-                _copy_entries(now, file, root)
+                link_all(now, file, root)
+                copy_attributes(now, root)
                 try:
                     yield Draft(path, now, root, path, is_copy=False)
                     file.flush()
@@ -136,7 +136,7 @@ def _grown(path: Path, locked: bool) -> Iterator[Draft]:
         _look_at(descriptor, head, end, wanted, path)
         _commit(descriptor, path, before, head)
     except BaseException:
-        if end is not None and locked and Superblock.read(descriptor) == before:
+        if locked and Superblock.read(descriptor) == before:
             # Nobody sees what lies there; on a disk that is full, it is in the way.
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, end)
@@ -191,49 +191,22 @@ def _look_at(
     with h5py.File(view, "r") as file:
         if _names(file) != wanted:
             raise FormatError(f"{path}: what was written does not read as it should; tell us")
-        _visit_new(file, end)
+        _visit_new(file["/"].id, end)
 
 
 def _visit_new(group: Any, end: int) -> None:
     """Open everything that lies behind a place, and its attributes."""
-    links = group.id.links
-    for name in group:
-        info = links.get_info(name.encode())
-        if info.type == h5py.h5l.TYPE_HARD and info.u >= end:
-            node = group[name]
-            dict(node.attrs)
-            if isinstance(node, h5py.Group):
-                _visit_new(node, end)
+    for name in new_places(group, end):
+        node = h5py.h5o.open(group, name)
+        look_at_attributes(node)
+        if isinstance(node, h5py.h5g.GroupID):
+            _visit_new(node, end)
 
 
 def _names(root: Any) -> dict[str, list[str]]:
     chunks = root.get("chunks")
-    return {"": sorted(root), "chunks": sorted(chunks) if isinstance(chunks, h5py.Group) else []}
-
-
-def _copy_entries(now: Any, group: Any, other: Any) -> None:
-    """Let a group hold what another one does, not copies, and give it its attributes.
-
-    Parameters
-    ----------
-    now, group : h5py.Group
-        The other one, in the file as it is now and in the file that is being changed.
-    other : h5py.Group
-        An empty group in the file that is being changed.
-    """
-    hard: list[bytes] = []
-    soft: list[bytes] = []
-
-    def sort(name: bytes, info: Any) -> None:
-        (hard if info.type == h5py.h5l.TYPE_HARD else soft).append(name)
-
-    now.id.links.iterate(sort, info=True)
-    for name in hard:
-        other.id.links.create_hard(name, group.id, name)
-    for text in map(bytes.decode, soft):
-        other[text] = now.get(text, getlink=True)
-    for name in now.attrs:
-        other.attrs.create(name, now.attrs[name], dtype=now.attrs.get_id(name).dtype)
+    inside = sorted(names_in(chunks)) if isinstance(chunks, h5py.Group) else []
+    return {"": sorted(names_in(root)), "chunks": inside}
 
 
 def copy_tree(old: Any, new: Any, leave_out: tuple[str, ...] = ()) -> None:
@@ -269,17 +242,26 @@ def _rewritten(path: Path) -> Iterator[Draft]:
     settled(path.parent)
 
 
-def _can_grow(path: Path) -> bool:
-    """Tell whether a file has the usual form, in which space is only added at its end."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if Superblock.read(descriptor) is None:
-            return False
-    finally:
+def _opened(path: Path) -> tuple[int, Superblock]:
+    """Open a file to let it grow; one that has not the usual form is given that first.
+
+    A file in which space is not only added at the end says so in an extension of its superblock,
+    and with that it is none that is known here.
+    """
+    for attempt in range(2):
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            keep_out_others(descriptor, path)
+            before = Superblock.read(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if before is not None:
+            return descriptor, before
         os.close(descriptor)
-    with reading(path) as file:
-        strategy, persists, _ = file.id.get_create_plist().get_file_space_strategy()
-    return not persists and strategy == h5py.h5f.FSPACE_STRATEGY_FSM_AGGR
+        if not attempt:
+            _make_plain(path)
+    raise FormatError(f"{path}: was replaced by another file while it was being opened")
 
 
 def _make_plain(path: Path) -> None:

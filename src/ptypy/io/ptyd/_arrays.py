@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.io._direct import put_text, set_text
+
 __all__ = ["GZIP", "PART_BYTES", "dress_chunk", "new_array", "reserve_array", "write_array"]
 
 GZIP: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -38,7 +40,7 @@ def new_array(
         frame = int(np.prod(shape[1:])) * dtype.itemsize
         options["chunks"] = (max(1, min(shape[0], GROUP_BYTES // frame)), *shape[1:])
     dataset = group.create_dataset(name, shape, dtype, **options)
-    dataset.attrs["type"] = "array"
+    put_text(dataset, "type", "array")
     return dataset
 
 
@@ -48,7 +50,7 @@ def reserve_array(group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype
     form.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     form.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     dataset = group.create_dataset(name, shape, dtype, dcpl=form)
-    dataset.attrs["type"] = "array"
+    put_text(dataset, "type", "array")
     return dataset
 
 
@@ -70,10 +72,8 @@ def dress_chunk(group: Any, *, is_file: bool = False) -> None:
     is_file : bool
         The chunk is the top of a file of its own.
     """
-    group["indices"].attrs["type"] = "arraylist"
-    group["data"].attrs["interpretation"] = "image"
-    group.attrs["NX_class"] = "NXdata"
-    group.attrs["signal"] = "data"
-    group.attrs["SILX_style"] = LOG_SCALE
-    if not is_file:
-        group.attrs["type"] = "dict"
+    set_text(group["indices"], "type", "arraylist")
+    put_text(group["data"], "interpretation", "image")
+    notes = {"NX_class": "NXdata", "signal": "data", "SILX_style": LOG_SCALE}
+    for name, text in (notes if is_file else {**notes, "type": "dict"}).items():
+        put_text(group, name, text)

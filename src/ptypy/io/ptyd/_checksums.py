@@ -13,13 +13,24 @@ import numpy.typing as npt
 
 from ptypy.utils.processors import count_processors
 
-__all__ = ["Sums", "checksums", "damaged_frames", "find_damage", "grouped", "over_frames"]
+__all__ = [
+    "Sums",
+    "checksums",
+    "damaged_frames",
+    "find_damage",
+    "grouped",
+    "over_frames",
+    "over_parts",
+]
 
 MOST = 4096
 """How many checksums are kept for a dataset: an attribute holds 64 KiB at most."""
 
 WORTH_THREADS = 1 << 22
 """From so many bytes on, several threads share the work."""
+
+PIECE = 1 << 19
+"""How much is handled at once, so that it stays in the cache of a processor [byte]."""
 
 Result = TypeVar("Result")
 
@@ -53,6 +64,31 @@ def over_frames(
         return [action(frame) for frame in frames[slice(*rows)]]
 
     return _shared_out(of_part, len(frames), frames.nbytes)
+
+
+def over_parts(
+    action: Callable[[slice], Result], count: int, size: int, most: int = PIECE
+) -> list[Result]:
+    """Do something with some frames after the other, in several threads if they are many bytes.
+
+    Parameters
+    ----------
+    action : callable
+        Is given which frames; it should let other threads run.
+    count : int
+        How many frames there are.
+    size : int
+        Of a frame [byte].
+    most : int
+        How much is handled at once [byte]; one frame at least.
+    """
+    step = max(1, most // max(1, size))
+
+    def of_part(rows: tuple[int, int]) -> list[Result]:
+        starts = range(rows[0], rows[1], step)
+        return [action(slice(start, min(start + step, rows[1]))) for start in starts]
+
+    return _shared_out(of_part, count, count * size)
 
 
 def _shared_out(

@@ -19,13 +19,12 @@ from ptypy.io.h5rw import h5options
 from ptypy.io.ptyd._amend import FORM, Draft, amended
 from ptypy.io.ptyd._arrays import (
     GZIP,
-    PART_BYTES,
     dress_chunk,
     new_array,
     reserve_array,
     write_array,
 )
-from ptypy.io.ptyd._checksums import checksums, grouped, over_frames
+from ptypy.io.ptyd._checksums import checksums, grouped, over_frames, over_parts
 from ptypy.io.ptyd._entries import SCAN_ID
 from ptypy.io.ptyd._form import ChunkForm
 from ptypy.io.ptyd._masks import weights_to_store
@@ -167,8 +166,15 @@ def new_chunk(
 
 
 def _linked_files(chunks: Any) -> set[str]:
-    links = (chunks.get(name, getlink=True) for name in chunks)
-    return {link.filename for link in links if isinstance(link, h5py.ExternalLink)}
+    links = chunks.id.links
+    names: list[bytes] = []
+
+    def note(name: bytes, info: Any) -> None:
+        if info.type == h5py.h5l.TYPE_EXTERNAL:
+            names.append(name)
+
+    links.iterate(note, info=True)
+    return {os.fsdecode(links.get_val(name)[0]) for name in names}
 
 
 @contextlib.contextmanager
@@ -233,7 +239,6 @@ def write_frames(
     """
     dtype = np.dtype(place.dtype)
     size = dtype.itemsize * place.shape[1] * place.shape[2]
-    step = max(1, PART_BYTES // size)
     sums = np.empty(len(rows), np.uint32)
     if not len(rows):
         return sums
@@ -245,16 +250,29 @@ def write_frames(
             if os.fstat(descriptor).st_ino != place.inode:
                 raise FormatError(f"{path}: was replaced by another file while in use")
             for run in np.split(np.arange(len(rows)), cuts):
-                for first in range(int(run[0]), int(run[-1]) + 1, step):
-                    part = slice(first, min(first + step, int(run[-1]) + 1))
-                    block = np.ascontiguousarray(frames[part], dtype=dtype)
-                    _write_at(descriptor, block, place.offset + int(rows[first]) * size)
-                    sums[part] = checksums(block)
+                mine = slice(int(run[0]), int(run[-1]) + 1)
+                offset = place.offset + int(rows[mine.start]) * size
+                sums[mine] = _write_run(descriptor, offset, dtype, frames[mine])
             if settle:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
     return sums
+
+
+def _write_run(
+    descriptor: int, offset: int, dtype: np.dtype[Any], frames: Array
+) -> npt.NDArray[np.uint32]:
+    """Write frames that follow one another in a file; gives their checksums."""
+    size = dtype.itemsize * int(np.prod(frames.shape[1:]))
+
+    def write(part: slice) -> npt.NDArray[np.uint32]:
+        # Converted, summed and written while the processor still has them at hand.
+        block = np.ascontiguousarray(frames[part], dtype=dtype)
+        _write_at(descriptor, block, offset + part.start * size)
+        return checksums(block)
+
+    return np.concatenate(over_parts(write, len(frames), size))
 
 
 def _write_at(descriptor: int, block: Array, offset: int) -> None:

@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.io._encode import encode_tree, write_node
+from ptypy.io._direct import names_in
+from ptypy.io._encode import encode_tree
+from ptypy.io._nodes import write_node
 from ptypy.io.ptyd._amend import Draft, amended
 from ptypy.io.ptyd._arrays import GZIP, write_array
 from ptypy.io.ptyd._entries import COMMON_KEY, common_mask, entry, resolve_link
@@ -33,7 +35,9 @@ def weights_to_store(draft: Draft, form: ChunkForm) -> npt.NDArray[Any]:
         The chunk that is to be added.
     """
     common = common_mask(draft.before)
-    present = sorted((name for name in draft.before["chunks"] if name.isdecimal()), key=int)
+    present = sorted(
+        (name for name in names_in(draft.before["chunks"]) if name.isdecimal()), key=int
+    )
     if not present and form.weights is not None and form.weights.ndim == 2:
         common = _set_common_mask(draft, form.weights)
     spelled_out = bool(present) and _has_weights(draft, present[0])

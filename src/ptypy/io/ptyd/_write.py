@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.io._encode import encode_tree, write_node
+from ptypy.io._encode import Branch, encode_tree
 from ptypy.io._hdf5 import replacing, stamp
+from ptypy.io._nodes import fingerprints, stored_name, write_members, write_node
 from ptypy.io.h5rw import h5options
-from ptypy.io.ptyd._amend import FORM, amended
+from ptypy.io.ptyd._amend import FORM, Draft, amended
 from ptypy.io.ptyd._aside import is_worth_keeping, set_parts_aside
 from ptypy.io.ptyd._chunk import new_chunk
 from ptypy.io.ptyd._entries import COMMON_KEY, SCAN_ID, WEIGHT2D
@@ -29,7 +31,7 @@ def create(
     info: Mapping[str, Any],
     *,
     announces_end: bool = False,
-) -> None:
+) -> dict[str, bytes]:
     """Begin a prepared scan: a file without frames.
 
     The file is there completely or not at all. One that was there before is kept as
@@ -49,6 +51,11 @@ def create(
         as the text it prints as.
     announces_end : bool
         Whoever reads the file while it grows waits until `finish` was called.
+
+    Returns
+    -------
+    dict
+        Fingerprints of what was written, for `finish`.
 
     Raises
     ------
@@ -71,6 +78,7 @@ def create(
             file["chunks"].attrs["complete"] = False
         file.flush()  # a full disk shows here, before anything of the older set is moved
         set_parts_aside(Path(path))
+    return fingerprints(nodes)
 
 
 def write_meta(path: str | Path, meta: Mapping[str, Any]) -> None:
@@ -89,19 +97,41 @@ def write_info(path: str | Path, info: Mapping[str, Any]) -> None:
     _replace(path, info=encode_tree({"info": info}, "describe")["info"])
 
 
-def finish(path: str | Path, meta: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+def finish(
+    path: str | Path,
+    meta: Mapping[str, Any],
+    info: Mapping[str, Any],
+    known: Mapping[str, bytes] | None = None,
+) -> None:
     """End a prepared scan: replace geometry and record, and say that there will be no more frames.
 
-    Parameters and errors are those of `create`.
+    Parameters
+    ----------
+    path, meta, info
+        As for `create`.
+    known : mapping, optional
+        What `create` returned, if nobody has changed geometry and record since: entries that are
+        as they were are not written again.
+
+    Errors are those of `create`.
     """
     nodes = encode_tree({"meta": meta}) | encode_tree({"info": info}, "describe")
-    _replace(path, ends=True, **nodes)
+    _replace(path, ends=True, known=known, **nodes)
 
 
-def _replace(path: str | Path, *, ends: bool = False, **nodes: Any) -> None:
+def _replace(
+    path: str | Path,
+    *,
+    ends: bool = False,
+    known: Mapping[str, bytes] | None = None,
+    **nodes: Any,
+) -> None:
     """Replace entries at the top of a file, all of them in one step."""
     with amended(path, whole=not holds_frames(path)) as draft:
         for name, node in nodes.items():
+            if known is not None and isinstance(draft.root.get(name), h5py.Group):
+                _update(draft, name, node, known)
+                continue
             has_common = name == "meta" and WEIGHT2D in draft.before
             common = draft.root[WEIGHT2D] if has_common else None
             draft.root.pop(name, None)
@@ -111,6 +141,22 @@ def _replace(path: str | Path, *, ends: bool = False, **nodes: Any) -> None:
         if ends:
             draft.fresh("chunks").attrs["complete"] = True
         stamp(draft.root, h5options["H5RW_VERSION"])
+
+
+def _update(draft: Draft, name: str, node: Branch, known: Mapping[str, bytes]) -> None:
+    """Write those members of a group that are not as they were."""
+    now = fingerprints({name: node})
+    changed = {key for key in now.keys() | known.keys() if now.get(key) != known.get(key)}
+    mine = {key: key.partition("/")[2] for key in changed if key.startswith(f"{name}/")}
+    if not mine:
+        return
+    group = draft.fresh(name)
+    for stored in mine.values():
+        group.pop(stored, None)
+    members = tuple(
+        (key, member) for key, member in node.members if stored_name(key) in mine.values()
+    )
+    write_members(group, members)
 
 
 def append_chunk(  # noqa: PLR0917  -- the four arrays of a chunk, in the order of the format
