@@ -7,9 +7,9 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from ptypy.errors import FormatError
+from ptypy.errors import DataError, FormatError
 from ptypy.io.stored_frames import Window, read_frames
-from ptypy.io.stored_stack import map_frames
+from ptypy.io.stored_stack import frames_in, hold_frames, map_frames
 
 LAYOUTS = {
     "contiguous": {},
@@ -134,3 +134,34 @@ def test_a_damaged_frame_is_named(path):
     assert stack[2].shape == (17, 23)
     with pytest.raises(FormatError, match=r"raw\.h5:/data: frame 9 cannot be read"):
         stack[3]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("numbers", [[11, 12], [-1]])
+def test_a_number_that_no_frame_has_is_refused(path, layout, numbers):
+    """Compiled code would give whatever lies behind the dataset, or in front of it."""
+    write(path, LAYOUTS[layout])
+    wrong = rf"data: frame {numbers[-1]} was asked for; there are 12 frames"
+    with h5py.File(path) as file, pytest.raises(DataError, match=wrong):
+        map_frames(file["data"], np.array(numbers))
+    with pytest.raises(DataError, match="in memory: frame 12 was asked for; there are 12"):
+        hold_frames(np.zeros((12, 3, 3), np.uint16), np.array([0, 12]), "in memory")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_this_program_has_written_a_moment_ago_is_seen(path, layout):
+    write(path, LAYOUTS[layout])
+    with h5py.File(path, "r+") as file:
+        for value in (77, 78):
+            file["data"][9] = value
+            assert (np.asarray(frames_in(file["data"], WANTED))[3] == value).all()
+
+
+def test_a_chunk_that_is_said_to_be_shorter_than_a_frame_is_left_to_hdf5(path):
+    write(path, LAYOUTS["chunked"])
+    size = (17 * 23 * 2).to_bytes(4, "little") + bytes(4)  # of a chunk, in the index of chunks
+    content = path.read_bytes()
+    assert content.count(size) >= 12
+    path.write_bytes(content.replace(size, (16).to_bytes(4, "little") + bytes(4)))
+    with h5py.File(path) as file:
+        assert map_frames(file["data"], WANTED) is None

@@ -15,10 +15,10 @@ from ptypy.experiment._frame_positions import position_faults, raster_points, se
 from ptypy.experiment._hdf5_scan import photons_like_electrons
 from ptypy.experiment._untrusted import (
     can_stay_stored,
-    invalid_counts,
     saturation_limit,
     trusted_counts,
 )
+from ptypy.io.counts import invalid_counts
 from ptypy.io.frame_source import FrameSource
 from ptypy.io.stored_stack import StoredStack
 from ptypy.io.tables import read_table

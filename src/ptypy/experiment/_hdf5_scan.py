@@ -17,12 +17,12 @@ from ptypy.experiment._hdf5_parameters import faults_of, plain_paths
 from ptypy.experiment._read_ahead import ReadAhead
 from ptypy.experiment._untrusted import (
     can_stay_stored,
-    invalid_counts,
     saturation_limit,
     say_empty,
     trusted_counts,
 )
 from ptypy.io import open_h5
+from ptypy.io.counts import invalid_counts
 from ptypy.io.stored_frames import Window
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger

@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.data import PtyScan
-from ptypy.io.stored_stack import invalid_counts
+from ptypy.io.counts import invalid_counts
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
 __all__ = [
     "can_stay_stored",
-    "invalid_counts",
     "saturation_limit",
     "say_empty",
     "trusted_counts",

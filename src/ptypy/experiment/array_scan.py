@@ -16,11 +16,11 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._frame_scan import part_used
 from ptypy.experiment._untrusted import (
     can_stay_stored,
-    invalid_counts,
     saturation_limit,
     trusted_counts,
 )
 from ptypy.io.array_file import ArrayFile, read_array, read_number
+from ptypy.io.counts import invalid_counts
 from ptypy.io.stored_stack import StoredStack, hold_frames
 from ptypy.io.written_frames import see_written
 from ptypy.utils.parameters import Param, Placeholder

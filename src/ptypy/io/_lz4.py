@@ -26,8 +26,11 @@ from numba.core.registry import cpu_target
 from numba.core.typing import signature
 from numba.extending import intrinsic
 
+from ptypy.utils.stored_code import depend_on, stamp_of
+
 __all__ = [
     "BROKEN",
+    "FILES",
     "MARGIN",
     "TARGET",
     "byte",
@@ -51,14 +54,9 @@ TARGET = str(cpu_target.target_context.codegen().magic_tuple())
 _i8, _i16, _i64 = (ir.IntType(bits) for bits in (8, 16, 64))
 
 
-def _stamp() -> tuple[float, int]:
-    """Newest change and total size of the files whose code is compiled together."""
-    names = ("_lz4.py", "_bit_blocks.py", "unpacking.py")
-    states = [Path(__file__).with_name(name).stat() for name in names]
-    return max(s.st_mtime for s in states), sum(s.st_size for s in states)
-
-
-_STAMP = _stamp()
+FILES = [Path(__file__).with_name(name) for name in ("_lz4.py", "_bit_blocks.py", "unpacking.py")]
+"""Files whose code is compiled together."""
+_STAMP = stamp_of(FILES)
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -72,16 +70,6 @@ def _name_for_target(function: Callable[..., Any], name: str) -> None:
     function.__qualname__ = f"{name}_{digest}"
 
 
-def _depend_on_all(cache: Any) -> None:
-    """Make stored code stale when one of the files changes.
-
-    The attribute is numba's own and may move; then only that protection is lost.
-    """
-    store = getattr(cache, "_cache_file", None)
-    if store is not None and hasattr(store, "_source_stamp"):
-        store._source_stamp = _STAMP
-
-
 def kernel(function: Function) -> Function:
     """Compile a function on its first call; the machine code is kept for this processor."""
     _name_for_target(function, function.__name__)
@@ -89,7 +77,7 @@ def kernel(function: Function) -> Function:
         compiled: Any = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no folder to keep the code in: compile anew in every process
         return cast("Function", numba.njit(**_OPTIONS)(function))
-    _depend_on_all(compiled._cache)
+    depend_on(compiled._cache, _STAMP)
     return cast("Function", compiled)
 
 
@@ -108,7 +96,7 @@ def compile_c_function(function: Callable[..., Any], arguments: int, name: str) 
     prepared: Any = CFunc(function, (kinds, types.intp), locals={}, options=dict(_OPTIONS))
     with contextlib.suppress(RuntimeError):  # as above
         prepared.enable_caching()
-        _depend_on_all(prepared._cache)
+        depend_on(prepared._cache, _STAMP)
     prepared.compile()
     return prepared
 

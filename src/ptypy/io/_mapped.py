@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import FormatError
-from ptypy.io._hdf5 import read_trouble
+from ptypy.io._hdf5 import plain_words
 
 __all__ = ["map_part"]
 
@@ -56,7 +56,7 @@ def map_part(
             mapping = mmap.mmap(descriptor, end - begin, access=mmap.ACCESS_READ, offset=begin)
             _announce(mapping, descriptor, end, offsets - begin, sizes)
     except OSError as error:
-        raise read_trouble(path, "what it holds", error) from error
+        raise FormatError(f"{path}: {plain_words(Path(path), error)}") from error
     return begin, np.frombuffer(mapping, np.uint8)
 
 

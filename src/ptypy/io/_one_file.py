@@ -73,6 +73,7 @@ class OneFile:
         return map_records(
             self.path,
             numbers,
+            count=self.count,
             start=self.start + self.lead,
             record=self.record or int(np.prod(self.shape)) * self.dtype.itemsize,
             stored=self.shape,

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.errors import FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io.stored_frames import follow, source_place
 
-__all__ = ["Piece", "are_numbers", "find_pieces"]
+__all__ = ["MOST_FILES", "Piece", "are_numbers", "find_pieces"]
 
 Numbers = npt.NDArray[np.int64]
 Found = TypeVar("Found")
@@ -108,6 +109,11 @@ def _find(dataset: Any, flat: Numbers, which: Numbers) -> Piece | None:
             return None
         sizes = np.full(len(flat), frame)
         return Piece(path, label, which, offset + flat * frame, sizes, is_packed=False)
+    return _find_chunks(dataset, flat, which, frame)
+
+
+def _find_chunks(dataset: Any, flat: Numbers, which: Numbers, frame: int) -> Piece | None:
+    """Find frames that are a chunk each, of ``frame`` bytes when unpacked."""
     if dataset.chunks != (*[1] * (dataset.ndim - 2), *dataset.shape[-2:]):
         return None
     is_packed = _filter_of(dataset)
@@ -117,6 +123,10 @@ def _find(dataset: Any, flat: Numbers, which: Numbers) -> Piece | None:
         _few_chunks(dataset, flat) if len(flat) <= FEW else _remembered(dataset, _chunk_table)[flat]
     )
     offsets, sizes, is_sound = places.T
+    if not is_packed and (sizes != frame).any():
+        return None  # damaged: compiled code reads whole frames
+    path = dataset.file.filename
+    label = f"{path}:{dataset.name}"
     return Piece(path, label, which, offsets, sizes, is_packed) if is_sound.all() else None
 
 
@@ -124,6 +134,8 @@ def _is_plain(dataset: Any) -> bool:
     """Say whether what HDF5 tells of places holds for the file as it is, and for its numbers."""
     file = dataset.file
     if dataset.is_virtual or dataset.external or file.driver != "sec2" or file.userblock_size:
+        return False
+    if file.mode != "r":  # what this process has written need not be in the file yet
         return False
     return are_numbers(dataset.dtype)
 
@@ -222,18 +234,29 @@ def _find_in_source(dataset: Any, source: _Source, places: Numbers, which: Numbe
     path = home if is_own else source_place(source.file, home)
     if path is None:
         return None
-    with contextlib.nullcontext(dataset.file) if is_own else open_h5(path) as file:
-        held = follow(file, source.key)
-        if not hasattr(held, "shape") or held.dtype != dataset.dtype:
-            return None
-        lead = held.shape[:-2]
-        if source.whole:
-            fits = np.prod(lead) == source.whole
-        else:  # one that has more frames by now counts them as before
-            fits = (lead[1:] if lead else None) == source.inner and places.max() < np.prod(lead)
-        if not fits or held.shape[-2:] != dataset.shape[-2:]:
-            return None
-        return _find(held, places, which)
+    if not is_own:
+        # One that is still being written, or cannot be opened for another reason, is HDF5's affair.
+        with contextlib.suppress(FormatError), open_h5(path, patience=0) as file:
+            return _find_as_told(dataset, file, source, places, which)
+        return None
+    return _find_as_told(dataset, dataset.file, source, places, which)
+
+
+def _find_as_told(
+    dataset: Any, file: Any, source: _Source, places: Numbers, which: Numbers
+) -> Piece | None:
+    """Find frames in the source of a virtual dataset, if it is as that tells."""
+    held = follow(file, source.key)
+    if not hasattr(held, "shape") or held.dtype != dataset.dtype:
+        return None
+    lead = held.shape[:-2]
+    if source.whole:
+        fits = np.prod(lead) == source.whole
+    else:  # one that has more frames by now counts them as before
+        fits = (lead[1:] if lead else None) == source.inner and places.max() < np.prod(lead)
+    if not fits or held.shape[-2:] != dataset.shape[-2:]:
+        return None
+    return _find(held, places, which)
 
 
 def _sources_of(dataset: Any) -> _Sources | None:

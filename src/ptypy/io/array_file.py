@@ -152,6 +152,7 @@ class ArrayFile:
         return map_records(
             self.path,
             indices,
+            count=int(self.shape[0]),
             start=held.offset,
             record=int(np.prod(stored)) * held.dtype.itemsize,
             stored=stored,

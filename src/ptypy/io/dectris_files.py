@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ptypy.errors import DataError, FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io._quantities import METRES, array_at, first_energy, first_number, unit_of
+from ptypy.io._stored_places import MOST_FILES
 from ptypy.io.frame_source import Recorded
 from ptypy.io.stored_frames import follow, read_numbers, see_sources
 from ptypy.io.stored_stack import StoredStack, join_stacks, map_frames
@@ -90,7 +91,7 @@ class DectrisFiles:
         stacks, places = [], []
         for place, dataset, own in self._parts(indices):
             found = map_frames(dataset, own, channel=self.channel)
-            if found is None:
+            if found is None or len(stacks) == MOST_FILES:
                 return None
             stacks.append(found)
             places.append(place)

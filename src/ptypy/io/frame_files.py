@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ptypy.errors import FormatError
 from ptypy.io._image_forms import FORMS
 from ptypy.io._one_file import OneFile, look_into, naming
+from ptypy.io._stored_places import MOST_FILES
 from ptypy.io.frame_source import Recorded
 from ptypy.io.image_header import read_header
 from ptypy.io.stored_stack import StoredStack, join_stacks
@@ -199,7 +200,7 @@ class FrameFiles:
         stacks, places = [], []
         for file, place, own in self._parts(wanted):
             found = file.stack(own)
-            if found is None:
+            if found is None or len(stacks) == MOST_FILES:
                 return None
             stacks.append(found)
             places.append(place)

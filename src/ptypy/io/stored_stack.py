@@ -14,16 +14,15 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.errors import FormatError
+from ptypy.errors import DataError, FormatError
 from ptypy.io._mapped import map_part
-from ptypy.io._stored_places import are_numbers, find_pieces
+from ptypy.io._stored_places import MOST_FILES, are_numbers, find_pieces
 from ptypy.io.stored_frames import Window, read_frames
 
 __all__ = [
     "StoredStack",
     "frames_in",
     "hold_frames",
-    "invalid_counts",
     "join_stacks",
     "map_frames",
     "map_records",
@@ -161,30 +160,10 @@ class StoredStack(Sequence[Array]):
         return part
 
     def __reduce__(self) -> Any:
-        # To another process only the frames themselves can be sent.
+        # To another process only the frames themselves can be sent, and no word of what is invalid.
+        if self.limit is not None:
+            raise TypeError(f"{self.label}: frames of which some counts are invalid are not sent")
         return np.asarray, (np.asarray(self),)
-
-
-def invalid_counts(frames: Array, limit: float | None) -> npt.NDArray[np.bool_]:
-    """Mark counts that no detector counts: negative integers, and those from a limit on.
-
-    Parameters
-    ----------
-    frames : ndarray
-        Counts as they are stored, before anything is subtracted.
-    limit : float or None
-
-    Returns
-    -------
-    bool, the shape of ``frames``
-    """
-    bad = np.zeros(frames.shape, dtype=bool)
-    if frames.dtype.kind == "b":
-        return bad
-    if limit is not None:
-        # Compared in double precision: float16 could not hold the limit.
-        np.greater_equal(frames, np.float64(limit), out=bad)
-    return bad | (frames < 0) if frames.dtype.kind == "i" else bad
 
 
 def frames_in(dataset: Any, numbers: Any) -> Array | StoredStack:
@@ -209,7 +188,7 @@ def frames_in(dataset: Any, numbers: Any) -> Array | StoredStack:
         If the file is damaged, or ends before the frames do.
     """
     wanted = np.asarray(numbers, dtype=np.int64)
-    stack = map_frames(dataset, wanted)
+    stack = map_frames(dataset, wanted) if len(wanted) else None
     return read_frames(dataset, wanted) if stack is None else stack
 
 
@@ -238,21 +217,23 @@ def map_frames(
 
     Raises
     ------
+    DataError
+        If the dataset has no frame of such a number.
     FormatError
         If a file ends before they do.
     """
     numbers = np.asarray(numbers, dtype=np.int64)
-    first = 0 if outer is None else outer
+    label = label or f"{dataset.file.filename}:{dataset.name}"
     lead = dataset.shape[:-2] if outer is None else dataset.shape[1:-2]
-    flat = numbers + first * int(np.prod(lead))
+    frames = int(np.prod(lead if channel is None else lead[:-1]))
+    _see_numbers(numbers, frames, label)
+    flat = numbers + (0 if outer is None else outer) * frames
     if channel is not None:
-        frames = int(np.prod(lead[:-1]))
-        flat = (numbers + first * frames) * int(lead[-1]) + channel
+        flat = flat * int(lead[-1]) + channel
     pieces = find_pieces(dataset, flat)
     if pieces is None:
         return None
     stored = (int(dataset.shape[-2]), int(dataset.shape[-1]))
-    label = label or f"{dataset.file.filename}:{dataset.name}"
     is_virtual = bool(dataset.is_virtual)
     held = []
     which, addresses, sizes = np.empty((3, len(flat)), np.int64)
@@ -273,6 +254,7 @@ def map_records(
     path: str | Path,
     numbers: Numbers,
     *,
+    count: int,
     start: int,
     record: int,
     stored: tuple[int, int],
@@ -285,6 +267,8 @@ def map_records(
     path : path
     numbers : (n,) int64
         Frames, counted from 0.
+    count : int
+        How many there are.
     start : int
         Where the first of them begins [bytes].
     record : int
@@ -299,9 +283,12 @@ def map_records(
 
     Raises
     ------
+    DataError
+        If there is no frame of such a number.
     FormatError
         If the file is missing, or ends before its frames do.
     """
+    _see_numbers(numbers, count, str(path))
     if not len(numbers) or not are_numbers(dtype):
         return None
     sizes = np.full(len(numbers), int(np.prod(stored)) * dtype.itemsize)
@@ -348,7 +335,14 @@ def hold_frames(frames: Array, numbers: Numbers, label: str) -> StoredStack | No
     -------
     StoredStack or None
         None if compiled code cannot read them: of another byte order, or with gaps in them.
+
+    Raises
+    ------
+    DataError
+        If there is no frame of such a number.
     """
+    numbers = np.asarray(numbers, dtype=np.int64)
+    _see_numbers(numbers, len(frames), label)
     (step, *inside), size = frames.strides, frames.itemsize
     stored = (int(frames.shape[1]), int(frames.shape[2]))
     is_dense = inside == [stored[1] * size, size] and step >= stored[0] * inside[0] > 0
@@ -358,8 +352,16 @@ def hold_frames(frames: Array, numbers: Numbers, label: str) -> StoredStack | No
     first = np.asarray(frames[0]).reshape(-1).view(np.uint8)
     extent = ((len(frames) - 1) * step + length,)
     held = np.lib.stride_tricks.as_strided(first, extent, (1,), writeable=False)
-    numbers = np.asarray(numbers, dtype=np.int64)
     return _in_memory(_Held(held, label), numbers * step, stored, frames.dtype, numbers)
+
+
+def _see_numbers(numbers: Numbers, count: int, label: str) -> None:
+    """Refuse numbers that no frame has: compiled code would read whatever lies there."""
+    wrong = numbers[(numbers < 0) | (numbers >= count)]
+    if len(wrong):
+        raise DataError(
+            f"{label}: frame {wrong[0]} was asked for; there are {count} frames, counted from 0"
+        )
 
 
 def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None:
@@ -375,11 +377,12 @@ def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None
     Returns
     -------
     StoredStack or None
-        None if they differ in what all frames of a stack have in common.
+        None if they differ in what all frames of a stack have in common, or are of too many files:
+        each stays open while it is mapped.
     """
     first = stacks[0]
     forms = {(s.dtype.str, s.is_packed, s.stored, str(s.window), s.limit) for s in stacks}
-    if len(forms) > 1:
+    if len(forms) > 1 or sum(len(stack._held) for stack in stacks) > MOST_FILES:
         return None
     edges = np.cumsum([0, *(len(stack._held) for stack in stacks)])[:-1]
     joined = first.take(np.empty(0, dtype=np.int64))

@@ -35,6 +35,7 @@ from ptypy.errors import FormatError
 from ptypy.io._bit_blocks import ENDS_EARLY, decode_blocks, get_decoder, hop, read_big_endian
 from ptypy.io._lz4 import (
     BROKEN,
+    FILES,
     MARGIN,
     byte,
     copy64,
@@ -47,6 +48,7 @@ from ptypy.io._lz4 import (
 __all__ = [
     "BROKEN",
     "ENDS_EARLY",
+    "FILES",
     "HEAD",
     "NO_ROOM",
     "OTHER_SIZE",
@@ -329,7 +331,7 @@ def _describe(
     """Say what is wrong with a chunk."""
     what = f"a chunk of {' x '.join(map(str, shape))} {dtype} packed with bitshuffle and LZ4"
     if fault == ENDS_EARLY:
-        return f"{what} is cut short: it ends after {packed.size} bytes, before its elements do"
+        return f"{what} is cut short or damaged: {packed.size} bytes do not hold all its elements"
     if fault == OTHER_SIZE:
         says, block = (int.from_bytes(packed[a:b].tobytes()) for a, b in ((0, 8), (8, 12)))
         right = math.prod(shape) * dtype.itemsize

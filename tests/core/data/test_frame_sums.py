@@ -91,3 +91,39 @@ def test_rows_and_columns_of_the_centre_mixed_up_are_noticed(caplog):
     Scan(shape=24, center=(37, 20), **GEOMETRY).next_chunk(9)
     assert "the counts in the region of the first frames lie about row 2" in caplog.text
     assert "far from its middle, row 37, column 20: is `center` (row, column)" in caplog.text
+
+
+def test_a_pixel_that_is_no_number_is_left_out_of_the_photons():
+    frames = FRAMES.astype(np.float32)
+    frames[2, 21, 38] = np.nan
+    scan = Scan(shape=32, center=(20, 36), **GEOMETRY)
+    scan.load_block = lambda indices: (frames[indices], None, None)
+    chunk = scan.next_chunk(9)
+    np.testing.assert_allclose(chunk.photons, (chunk.data * chunk.mask).sum(axis=(1, 2)))
+    assert np.abs(chunk.centers - (20, 37)).max() < 2
+
+
+def test_photons_that_were_not_counted_are_not_told_of():
+    """Noise is added after the loop has counted."""
+    chunk = Scan(shape=32, center=(20, 36), add_poisson_noise=True, **GEOMETRY).next_chunk(9)
+    assert chunk.photons is None
+
+
+@pytest.mark.parametrize("spoilt", ["uint16", "float32"])
+def test_the_axis_is_found_alike_wherever_frames_lie(tmp_path, spoilt):
+    """Saturated pixels, and those that are no numbers, are not looked at."""
+    frames = FRAMES.astype(spoilt)
+    frames[3, 2, 2] = 65535 if spoilt == "uint16" else np.nan
+    found = []
+    for name, options in (("plain", {}), ("packed", {"compression": "gzip"})):
+        path = str(tmp_path / f"{name}.h5")
+        with h5py.File(path, "w") as file:
+            file.create_dataset("data", data=frames, chunks=(1, 48, 64), **options)
+            file["y"], file["x"] = np.arange(18).reshape(2, 9) * 1e-6
+        p = Param(intensities=Param(file=path, key="data"))
+        p.positions = Param(file=path, slow_key="y", fast_key="x")
+        scan = Hdf5Loader(p, shape=24, center=None, auto_center=True, **GEOMETRY)
+        scan.next_chunk(9)
+        found.append(scan.info.found_center)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+    assert np.abs(found[0] - (20, 37)).max() < 1

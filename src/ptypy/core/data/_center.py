@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
-from ptypy.core.data._plan import Plan, make_plan
-from ptypy.core.data._prepare import Correction, Stack, as_native, prepare_and_sum
+from ptypy.core.data._plan import Plan
+from ptypy.core.data._prepare import Correction, Stack, as_native
 from ptypy.core.data._sums import FrameSums
+from ptypy.io.counts import invalid_counts
 from ptypy.io.stored_stack import StoredStack
 from ptypy.utils.verbose import logger
 
@@ -43,8 +44,6 @@ def sum_centers(
         Sum of the centres' y, of their x [px], and the number of frames that have one: a frame
         without counts has none.
     """
-    if isinstance(frames, StoredStack):
-        return _sum_stored(frames, usable, fix)
     from ptypy.core.data._kernel import mass_block
 
     dark, gain = (None, None) if fix is None else fix.arrays(np.float64)
@@ -55,28 +54,23 @@ def sum_centers(
     else:
         for k, frame in enumerate(frames):
             mask = masks[k % len(masks)][None]
+            if isinstance(frames, StoredStack):
+                mask = mask & ~invalid_counts(frame[None], frames.limit)
             mass_block(as_native(frame[None]), dark, gain, mask, sums[k : k + 1])
     lit = sums[sums[:, 0] > 0]
     total: Any = (lit[:, 1:] / lit[:, :1]).sum(axis=0)
     return np.array([*total, len(lit)], dtype=np.float64)
 
 
-def _sum_stored(
-    frames: StoredStack, usable: npt.NDArray[np.bool_], fix: Correction | None
-) -> npt.NDArray[np.float64]:
-    """Add up the centres of mass of frames that are still stored, by the loop of preparation."""
-    raw = frames.shape[1:]
-    whole = make_plan((raw[0], raw[1]), shape=None, center=(raw[0] // 2, raw[1] // 2))
-    _, sums = prepare_and_sum(frames, whole, fix, trusted=usable)
-    return _added(sums)
-
-
-def _added(sums: FrameSums | None) -> npt.NDArray[np.float64]:
-    """Add up the centres of frames that have one, and count these frames."""
+def _moments(sums: FrameSums | None) -> npt.NDArray[np.float64]:
+    """Add up counts times row, counts times column and counts of frames that have any."""
     if sums is None:
         return np.zeros(3)
-    lit = (sums.photons > 0) & np.isfinite(sums.centers).all(axis=1)
-    return np.array([*sums.centers[lit].sum(axis=0), lit.sum()], dtype=np.float64)
+    # Counts below zero are noise about zero: what is left over has its centre anywhere.
+    lit = (sums.photons > 0) & np.isfinite(sums.centers).all(axis=1) & (sums.darkest >= 0)
+    photons = np.where(lit, sums.photons, 0)
+    moments = np.where(lit, sums.centers.T * photons, 0).sum(axis=1)
+    return np.array([*moments, photons.sum()], dtype=np.float64)
 
 
 def warn_of_center(sums: FrameSums | None, plan: Plan) -> None:
@@ -85,10 +79,10 @@ def warn_of_center(sums: FrameSums | None, plan: Plan) -> None:
     Where rows and columns of `center` were mixed up, or it was counted in binned pixels, the region
     misses most of the counts, and no reconstruction finds out.
     """
-    y, x, lit = distribute.total(_added(sums))
-    if not lit:
+    y, x, photons = distribute.total(_moments(sums))
+    if photons <= 0:
         return
-    found, region = np.array([y, x]) / lit, np.array(plan.region)
+    found, region = np.array([y, x]) / photons, np.array(plan.region)
     axis = np.array([plan.top, plan.left]) + region // 2
     if (np.abs(found - axis) > FARTHEST * region).any():
         logger.error(

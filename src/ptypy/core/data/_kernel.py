@@ -10,6 +10,7 @@ processor meanwhile.
 # ruff: noqa: PLR0917 - compiled functions take no keywords
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -19,7 +20,8 @@ from numba.core.typing import signature
 from numba.extending import intrinsic
 
 from ptypy.core.data._sums import ACROSS, BRIGHTEST, DARKEST, DOWN, TOTAL
-from ptypy.io.unpacking import begin, block_elements, decode, scratch_size
+from ptypy.io.unpacking import FILES, begin, block_elements, decode, scratch_size
+from ptypy.utils.stored_code import depend_on, stamp_of
 
 __all__ = ["count_frames", "mass_block"]
 
@@ -29,13 +31,18 @@ TOGETHER = 8
 """Frames of which a strip is prepared before the next strip is."""
 
 
+_STAMP = stamp_of([Path(__file__), Path(__file__).with_name("_sums.py"), *FILES])
+
+
 def _compiled(function: Any, **options: Any) -> Any:
     """Compile on first call, without the interpreter lock; keep the code if there is a place."""
     options |= {"nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:
         return numba.njit(**options)(function)
+    depend_on(compiled._cache, _STAMP)
+    return compiled
 
 
 @intrinsic  # type: ignore[untyped-decorator, unused-ignore]
@@ -188,8 +195,8 @@ def _count_strip(
     rows, columns = out.shape[1], tile.shape[1]
     span, size, step = columns * rebin, like.itemsize, out.itemsize
     skip = max(0, -left)
-    begin = left + skip
-    inner = max(0, min(left + span, width) - begin)
+    left_end = left + skip
+    inner = max(0, min(left + span, width) - left_end)
     is_straight = not transpose and not fliplr
     is_whole_row = rebin == 1 and inner == span
     target_at = out.ctypes.data + f * out.shape[1] * out.shape[2] * step
@@ -205,10 +212,10 @@ def _count_strip(
             continue
         target = row if is_whole_row else row_at(line.ctypes.data + skip * step, inner, out)
         for y in range(first_y, last_y):
-            at = y * width + begin
+            at = y * width + left_end
             source = row_at(base + at * size, inner, like)
             if usable.size:
-                largest, smallest = usable_extremes(source, usable[y, begin : begin + inner])
+                largest, smallest = usable_extremes(source, usable[y, left_end : left_end + inner])
             else:
                 largest, smallest = extremes(source)
             sums[f, BRIGHTEST] = max(sums[f, BRIGHTEST], largest)

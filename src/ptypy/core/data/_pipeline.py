@@ -20,9 +20,10 @@ from ptypy.core.data._prepare import (
     prepare_weights,
 )
 from ptypy.core.data._settings import Settings
-from ptypy.core.data._sums import FrameSums, in_raw
+from ptypy.core.data._sums import FrameSums, count_again
 from ptypy.errors import DataError
-from ptypy.io.stored_stack import StoredStack, invalid_counts
+from ptypy.io.counts import invalid_counts
+from ptypy.io.stored_stack import StoredStack
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
@@ -177,32 +178,28 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
     for k in np.flatnonzero(suspects):
         good = ~invalid_counts(frames[int(k)], frames.limit)
         mask[k] &= prepare_weights(good if shared is None else good & shared, plan)[0]
-        sums.photons[k], sums.centers[k] = count_again(prepared.data[k], mask[k], plan)
     kept = prepared.weights
     return replace(
-        prepared, mask=mask, weights=None if kept is None else np.where(mask, kept, np.float32(0))
+        prepared,
+        mask=mask,
+        weights=None if kept is None else np.where(mask, kept, np.float32(0)),
+        sums=count_again(sums, prepared.data, mask, np.flatnonzero(suspects), plan),
     )
-
-
-def count_again(
-    frame: Array, mask: npt.NDArray[np.bool_], plan: Plan
-) -> tuple[float, npt.NDArray[np.float64]]:
-    """Give photons and their centre of a frame of which less is trusted than was thought."""
-    counts = plan.unturned(np.where(mask, frame, 0)).astype(np.float64)
-    across, down = counts.sum(axis=0), counts.sum(axis=1)
-    with np.errstate(all="ignore"):
-        center = [side @ np.arange(len(side)) / side.sum() for side in (down, across)]
-    return float(down.sum()), in_raw(np.array(center), plan)
 
 
 def say_empty(frames: StoredStack, sums: FrameSums) -> None:
     """Say which frames hold no count at all: perhaps nobody has written them."""
-    empty = np.flatnonzero((sums.brightest == 0) & (sums.darkest == 0))
+    # What is not a number is neither bright nor dark, but it makes the sum one of its kind.
+    empty = np.flatnonzero((sums.brightest == 0) & (sums.darkest == 0) & (sums.photons == 0))
     if len(empty):
         logger.error(
-            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
-            "written?", frames.label, len(empty), len(frames), frames.numbers[empty[0]],
-        )  # fmt: skip
+            "%s: %d of %d frames hold no count at all in their region, the first of them is frame "
+            "%d: was it ever written?",
+            frames.label,
+            len(empty),
+            len(frames),
+            frames.numbers[empty[0]],
+        )
 
 
 def _misfits(raw: Pair, shape: Pair | None, masks: Sequence[Array | None]) -> list[str]:
@@ -230,7 +227,8 @@ def find_center(
     given = weights if loaded.weights is None else loaded.weights
     if given is not None and given.shape[-2:] == raw:
         usable = usable & (given > 0)
-    y, x, lit = distribute.total(sum_centers(loaded.frames, usable, fix))
+    mine = distribute.agree(lambda: sum_centers(loaded.frames, usable, fix))
+    y, x, lit = distribute.total(mine)
     if not lit:
         logger.warning(
             "the first frames have no counts, so their centre cannot be found: the middle of the "

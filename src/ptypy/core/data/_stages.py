@@ -259,7 +259,9 @@ class Stages(ScanHooks):
     ) -> tuple[Prepared, Strange]:
         """Prepare the frames of this process, and see that what is trusted can be counted."""
         raw = pipeline.run(loaded, self._progress.tell)
-        prepared, strange = distrust(raw, labels, is_private=raw.data is not loaded.frames)
+        prepared, strange = distrust(
+            raw, labels, pipeline.plan, is_private=raw.data is not loaded.frames
+        )
         if not self._adds_noise:
             return prepared, strange
         if strange.frames:
@@ -267,7 +269,8 @@ class Stages(ScanHooks):
                 f"frame {strange.first} holds trusted pixels that are no finite number: photon "
                 "noise (`add_poisson_noise`) cannot be added; correct or mask them in the loader"
             )
-        return replace(prepared, data=add_noise(prepared.data, prepared.mask, labels)), strange
+        noisy = add_noise(prepared.data, prepared.mask, labels)
+        return replace(prepared, data=noisy, sums=None), strange
 
     def _tell_of(self, strange: Strange) -> None:
         """Say loudly, once, that pixels were found that hold no finite number."""

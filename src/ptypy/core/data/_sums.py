@@ -17,6 +17,7 @@ __all__ = [
     "SUMS",
     "TOTAL",
     "FrameSums",
+    "count_again",
     "frame_sums",
     "in_raw",
 ]
@@ -60,3 +61,35 @@ def in_raw(places: npt.NDArray[np.float64], plan: Plan) -> npt.NDArray[np.float6
     """Turn places (..., 2) in a prepared frame that is not turned yet into raw ones [px]."""
     # The middle of a block of pixels lies between them.
     return np.asarray((plan.top, plan.left) + plan.rebin * (places + 0.5) - 0.5)
+
+
+def count_again(
+    sums: FrameSums,
+    data: npt.NDArray[Any],
+    mask: npt.NDArray[np.bool_],
+    which: npt.NDArray[np.int64],
+    plan: Plan,
+) -> FrameSums:
+    """Count photons again, and find their centre, in frames of which less is trusted by now.
+
+    Parameters
+    ----------
+    sums : FrameSums
+        As the loop has seen them; it is not changed.
+    data : (n, h, w)
+        Prepared frames.
+    mask : (h, w) or (n, h, w) bool
+    which : (m,) int
+        The frames in question.
+    plan : Plan
+    """
+    photons, centers = sums.photons.copy(), sums.centers.copy()
+    for k in which.tolist():
+        trusted = mask if mask.ndim == 2 else mask[k]
+        counts = plan.unturned(np.where(trusted, data[k], 0)).astype(np.float64)
+        sides = counts.sum(axis=1), counts.sum(axis=0)
+        photons[k] = sides[0].sum()
+        with np.errstate(all="ignore"):
+            place = [side @ np.arange(len(side)) / photons[k] for side in sides]
+        centers[k] = in_raw(np.array(place), plan)
+    return sums._replace(photons=photons, centers=centers)

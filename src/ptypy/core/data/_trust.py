@@ -14,6 +14,7 @@ from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._pipeline import Prepared
 from ptypy.core.data._plan import Plan
 from ptypy.core.data._prepare import prepare_weights
+from ptypy.core.data._sums import count_again
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
@@ -38,7 +39,7 @@ class Strange:
 
 
 def distrust(
-    prepared: Prepared, labels: Sequence[int], *, is_private: bool
+    prepared: Prepared, labels: Sequence[int], plan: Plan | None = None, *, is_private: bool
 ) -> tuple[Prepared, Strange]:
     """Take trust from pixels that are not finite numbers, and set them to zero.
 
@@ -47,6 +48,8 @@ def distrust(
     prepared : Prepared
     labels : sequence of int
         Scan-point index of every frame.
+    plan : Plan, optional
+        How frames were prepared, to count their photons again.
     is_private : bool
         Whether the frames may be changed in place.
 
@@ -82,7 +85,10 @@ def distrust(
     weights = prepared.weights
     weights = None if weights is None else np.where(mask, weights, np.float32(0))
     pixels = sum(int(bad.sum()) for bad in found.values())
-    found_out = replace(prepared, data=data, mask=mask, weights=weights)
+    sums = prepared.sums
+    if sums is not None and plan is not None:
+        sums = count_again(sums, data, mask, np.array(list(found)), plan)
+    found_out = replace(prepared, data=data, mask=mask, weights=weights, sums=sums)
     return found_out, Strange(pixels, len(found), min(labels[k] for k in found))
 
 
