@@ -235,10 +235,14 @@ def _find_in_source(dataset: Any, source: _Source, places: Numbers, which: Numbe
     if path is None:
         return None
     if not is_own:
-        # One that is still being written, or cannot be opened for another reason, is HDF5's affair.
-        with contextlib.suppress(FormatError), open_h5(path, patience=0) as file:
-            return _find_as_told(dataset, file, source, places, which)
-        return None
+        try:
+            with open_h5(path, patience=0) as file:
+                return _find_as_told(dataset, file, source, places, which)
+        except FormatError as error:
+            # One that is still being written is HDF5's affair. A damaged one HDF5 passes over.
+            if isinstance(error.__cause__, BlockingIOError) or "open for write" in str(error):
+                return None
+            raise
     return _find_as_told(dataset, dataset.file, source, places, which)
 
 

@@ -193,8 +193,8 @@ def say_empty(frames: StoredStack, sums: FrameSums) -> None:
     empty = np.flatnonzero((sums.brightest == 0) & (sums.darkest == 0) & (sums.photons == 0))
     if len(empty):
         logger.error(
-            "%s: %d of %d frames hold no count at all in their region, the first of them is frame "
-            "%d: was it ever written?",
+            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
+            "written?",
             frames.label,
             len(empty),
             len(frames),
