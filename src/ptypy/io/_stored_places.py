@@ -5,7 +5,6 @@ Nothing is read here but what HDF5 itself keeps of places. Whatever is not simpl
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable

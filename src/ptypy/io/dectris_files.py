@@ -88,7 +88,8 @@ class DectrisFiles:
         FormatError
             If a file is missing, or ends before its frames do.
         """
-        stacks, places = [], []
+        stacks: list[StoredStack] = []
+        places: list[npt.NDArray[np.int64]] = []
         for place, dataset, own in self._parts(indices):
             found = map_frames(dataset, own, channel=self.channel)
             if found is None or len(stacks) == MOST_FILES:

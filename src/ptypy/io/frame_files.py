@@ -197,7 +197,8 @@ class FrameFiles:
         if self._is_single:
             return None
         wanted = np.asarray(indices, dtype=np.int64)
-        stacks, places = [], []
+        stacks: list[StoredStack] = []
+        places: list[npt.NDArray[np.int64]] = []
         for file, place, own in self._parts(wanted):
             found = file.stack(own)
             if found is None or len(stacks) == MOST_FILES:
