@@ -29,17 +29,17 @@ def test_a_run_killed_where_a_set_is_there_already_leaves_that_set_whole(tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["append", "link"])
-def test_a_run_killed_at_any_step_where_a_set_is_there_already_leaves_it(tmp_path, scenario):
-    assert kills("anew", scenario, tmp_path, 1) > 30
+def test_a_run_killed_at_every_other_step_where_a_set_is_there_already_leaves_it(tmp_path, scenario):
+    assert kills("anew", scenario, tmp_path, 2) > 15
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "stride"),
-    [("append", 1), ("link", 2), ("gzip", 4), ("masks", 4), ("masks_link", 4)],
+    [("append", 2), ("link", 3), ("gzip", 5), ("masks", 5), ("masks_link", 5)],
 )
-def test_a_writer_killed_at_any_of_its_steps_loses_no_chunk(tmp_path, scenario, stride):
-    assert kills("steps", scenario, tmp_path, stride) > 25
+def test_a_writer_killed_at_many_of_its_steps_loses_no_chunk(tmp_path, scenario, stride):
+    assert kills("steps", scenario, tmp_path, stride) > 12
 
 
 @pytest.mark.slow
