@@ -29,7 +29,9 @@ def test_a_run_killed_where_a_set_is_there_already_leaves_that_set_whole(tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["append", "link"])
-def test_a_run_killed_at_every_other_step_where_a_set_is_there_already_leaves_it(tmp_path, scenario):
+def test_a_run_killed_at_every_other_step_where_a_set_is_there_already_leaves_it(
+    tmp_path, scenario
+):
     assert kills("anew", scenario, tmp_path, 2) > 15
 
 
