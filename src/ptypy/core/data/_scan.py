@@ -23,7 +23,7 @@ from ptypy.core.data._settings import validate
 from ptypy.core.data._stages import Stages
 from ptypy.core.data._trust import Strange
 from ptypy.errors import Fault, ParameterError
-from ptypy.utils import parallel
+from ptypy.utils import buffers, parallel
 from ptypy.utils.descriptor import EvalDescriptor
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger, report
@@ -325,6 +325,7 @@ class PtyScan(Stages, ScanParameters):
 
     def _finalize(self) -> None:
         """Close the scan; called once, when its end is reported."""
+        buffers.release()
         if not self.framestart:
             logger.error("the scan ended without a single frame: there is nothing to save")
         self._warn_of_few_frames(self.framestart)
