@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +13,57 @@ from typing import Any
 
 import numpy as np
 
+from ptypy.cli._commands import at_least
 from ptypy.errors import FormatError
 from ptypy.utils.parameters import Param
 
-__all__ = ["run_demo"]
+__all__ = ["DESCRIPTION", "arguments", "run"]
+
+DESCRIPTION = (
+    "Draw a sample and a beam, simulate a scan with photon noise, write it as raw data "
+    "as a beamline would, prepare those files into a .ptyd file, reconstruct from that "
+    "with DM, then ML, and leave results, pictures and a summary."
+)
 
 CHUNK = 50
 """Frames prepared at once."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``ptypy demo``."""
+    parser.add_argument(
+        "directory", nargs="?", type=Path, default=Path("ptypy-demo"),
+        help="where the files go; made if it is not there (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--frames", type=at_least(20), default=600, metavar="N",
+        help="scan points to simulate, 20 or more (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--iterations", type=at_least(1), default=60, metavar="N",
+        help="iterations of each of the two engines (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=at_least(0), default=1, metavar="N",
+        help="seed of the photon noise (default: %(default)s)",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo; give the exit code."""
+    from ptypy.utils import parallel
+
+    if parallel.size > 1:
+        if parallel.master:
+            print("ptypy: the demo runs on one process; start it without mpiexec", file=sys.stderr)
+        return 2
+    _run_demo(
+        options.directory,
+        frames=options.frames,
+        iterations=options.iterations,
+        seed=options.seed,
+    )
+    return 0
 
 
 @dataclass(slots=True)
@@ -44,7 +90,7 @@ def _stage(title: str) -> Iterator[None]:
     print(f"{title}: done in {time.perf_counter() - start:.1f} s", flush=True)
 
 
-def run_demo(directory: Path, *, frames: int, iterations: int, seed: int) -> None:
+def _run_demo(directory: Path, *, frames: int, iterations: int, seed: int) -> None:
     """Simulate, prepare, reconstruct, draw and sum up.
 
     Parameters
