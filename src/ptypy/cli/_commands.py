@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "Command", "at_least", "command"]
 
 COMMANDS = {
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
+    "view": "look at frames and results in the browser, and choose how frames are prepared",
 }
 """One line about each command. ``ptypy.cli._NAME`` is its module."""
 
