@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ptypy.errors import DataError
 
-__all__ = ["Part", "code_complex", "code_real", "level", "read_part", "reduce"]
+__all__ = ["Level", "Part", "code_complex", "code_real", "find_top", "read_part", "reduce"]
 
 Array = npt.NDArray[Any]
 How = Literal["mean", "max"]
@@ -132,8 +132,31 @@ def code_real(
     return head, codes.astype("<u2").tobytes()
 
 
-def code_complex(values: Array) -> tuple[Any, bytes]:
+def find_top(field: Array, *, ignores_rims: bool) -> float:
+    """Find the amplitude that is to be the largest that is shown.
+
+    Parameters
+    ----------
+    field : (H, W) complex
+    ignores_rims : bool
+        Where hardly any light went an object is noise, of any amplitude, which would leave the rest
+        dark: four times what nearly all pixels stay below is enough.
+    """
+    amplitude = np.abs(field)
+    most = float(np.max(amplitude, initial=0.0, where=np.isfinite(amplitude)))
+    if not ignores_rims:
+        return most
+    return min(most, 4 * float(np.nanquantile(amplitude[::4, ::4], 0.95)) or most)
+
+
+def code_complex(values: Array, top: float) -> tuple[Any, bytes]:
     """Put complex numbers into twice 16 bits.
+
+    Parameters
+    ----------
+    values : (h, w)
+    top : float
+        Amplitude of the largest code; what is above it has the same.
 
     Returns
     -------
@@ -144,53 +167,67 @@ def code_complex(values: Array) -> tuple[Any, bytes]:
     """
     field = np.asarray(values, dtype=np.complex64)
     amplitude, phase = np.abs(field), np.angle(field)
-    high = float(amplitude.max()) if amplitude.size else 1.0
-    high = high if np.isfinite(high) and high > 0 else 1.0
-    scaled = np.rint(np.nan_to_num(amplitude) * (TOP / high)).astype("<u2")
+    high = top if np.isfinite(top) and top > 0 else 1.0
+    scaled = np.rint(np.minimum(np.nan_to_num(amplitude) / high, 1) * TOP).astype("<u2")
     turns = (np.nan_to_num(phase) / (2 * np.pi) + 0.5) * (TOP + 1)
     codes = (np.rint(turns).astype(np.int32) & TOP).astype("<u2")
     head = {"kind": "complex", "high": high, "shape": list(field.shape)}
     return head, scaled.tobytes() + codes.tobytes()
 
 
-def level(field: Array) -> Array:
-    """Take a constant phase and a ramp of phase from an object: diffraction sees neither.
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A constant phase and a ramp of phase of an object: diffraction sees neither."""
 
-    Slopes are the phases of sums of products of neighbours, first of pixels, which tells slopes of
-    up to half a turn a pixel, then of blocks of pixels, in which noise has averaged out. The frame
-    of equal pixels around what was scanned has no say.
+    slopes: tuple[float, float]
+    """Phase from a pixel to the next (y, x) [rad]."""
+    phase: float
+    """Mean phase without the ramp [rad]."""
+    fill: complex
+    """What the object is where nothing was scanned."""
+
+    def take_from(self, picture: Array, part: Part) -> Array:
+        """Take it from a part of the object, of which blocks were made pixels; (h, w) complex64."""
+        first = part.top + (part.step - 1) / 2, part.left + (part.step - 1) / 2
+        y, x = (
+            np.exp(-1j * slope * (start + part.step * np.arange(n)))
+            for slope, start, n in zip(self.slopes, first, picture.shape, strict=True)
+        )
+        ramp = (y[:, None] * x * np.exp(-1j * self.phase)).astype(np.complex64)
+        flat = np.where(_seen(picture, self.fill), picture * ramp, np.abs(picture))
+        return np.asarray(flat, dtype=np.complex64)
+
+
+def _seen(field: Array, fill: complex) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.abs(field - fill) > 1e-5 * abs(fill))
+
+
+def find_level(field: Array) -> Level:
+    """Find the ramp of an object.
+
+    Slopes are the phases of sums of products of neighbours, first of pixels, then of ever larger
+    blocks of them, in which noise has averaged out. The frame of equal pixels around what was
+    scanned has no say. Of large objects every second pixel is looked at, or fewer.
 
     Parameters
     ----------
     field : (H, W) complex
-
-    Returns
-    -------
-    (H, W) complex64
-        Zero is the mean phase.
     """
-    seen = np.abs(field - field[0, 0]) > 1e-6 * abs(field[0, 0])
-    if not seen.any():
-        return field
-    flat = np.where(seen, field, 0).astype(np.complex64)
-    slopes = np.zeros(2)
-    for step in _steps(min(field.shape)):
-        blocks = reduce(flat, step)
-        by = [
-            np.angle(np.vdot(blocks[:-1], blocks[1:])),
-            np.angle(np.vdot(blocks[:, :-1], blocks[:, 1:])),
-        ]
-        flat = flat * _ramp(flat.shape, np.array(by) / step)
-        slopes += np.array(by) / step
-    turned = field * _ramp(field.shape, slopes) * np.exp(-1j * np.angle(flat.sum()))
-    return np.asarray(np.where(seen, turned, np.abs(field)), dtype=np.complex64)
-
-
-def _steps(edge: int) -> list[int]:
-    """Give the edges of the blocks that are compared, the smallest first."""
-    return [step for step in (1, 4, 16, 64) if step == 1 or step * 6 <= edge]
-
-
-def _ramp(shape: tuple[int, ...], slopes: Array) -> Array:
-    y, x = (np.exp(-1j * slope * np.arange(n)) for slope, n in zip(slopes, shape, strict=True))
-    return np.asarray(y[:, None] * x, dtype=np.complex64)
+    fill = complex(field[0, 0])
+    stride = max(1, min(field.shape) // 400)
+    some = field[::stride, ::stride]
+    blocks = np.where(_seen(some, fill), some, 0).astype(np.complex64)
+    slopes, size = np.zeros(2), stride
+    while min(blocks.shape) >= 6:
+        pairs = (blocks[:-1], blocks[1:]), (blocks[:, :-1], blocks[:, 1:])
+        by = np.array([np.angle(np.vdot(*pair)) for pair in pairs])
+        y, x = (np.exp(-1j * by[k] * np.arange(n)) for k, n in enumerate(blocks.shape))
+        blocks = reduce(blocks * (y[:, None] * x).astype(np.complex64), 4)
+        slopes += by / size
+        size *= 4
+    small = reduce(np.where(_seen(some, fill), some, 0), 1)
+    y, x = (
+        np.exp(-1j * s * stride * np.arange(n)) for s, n in zip(slopes, small.shape, strict=True)
+    )
+    phase = float(np.angle((small * (y[:, None] * x)).sum()))
+    return Level((float(slopes[0]), float(slopes[1])), phase, fill)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError
-from ptypy.web._pictures import code_complex, level, read_part, reduce
+from ptypy.web._pictures import code_complex, find_level, find_top, read_part, reduce
 from ptypy.web._server import Answer, Client
 
 __all__ = ["Layer", "Result", "Source", "plain_history"]
@@ -81,7 +81,7 @@ class Result:
         self._source = source
         self._clients: list[Client] = []
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="ptypy-view-pictures")
-        self._leveled: tuple[tuple[Layer, int], Array] | None = None
+        self._found: dict[str, tuple[tuple[Layer, int], Any]] = {}
 
     def enter(self, client: Client) -> None:
         """Begin with the news when somebody looks."""
@@ -135,27 +135,33 @@ class Result:
         levels = bool(asked.get("level"))
 
         def code() -> Answer:
-            whole = self._level(layer, version, field) if levels else field
-            head, numbers = code_complex(reduce(whole[part.slices], part.step))
+            top = self._known("top", layer, version, lambda: _top(layer, field))
+            small = reduce(field[part.slices], part.step)
+            if levels:
+                found = self._known("level", layer, version, lambda: find_level(field))
+                small = found.take_from(small, part)
+            head, numbers = code_complex(small, top)
             head |= {"part": part.describe(), "whole": field.shape, "version": version}
             return head, numbers
 
         return await asyncio.get_running_loop().run_in_executor(self._worker, code)
 
-    def _level(self, layer: Layer, version: int, field: Array) -> Array:
-        """Level a layer, once for a version."""
+    def _known(self, what: str, layer: Layer, version: int, find: Callable[[], Any]) -> Any:
+        """Give what belongs to a version of a layer; found once, whatever parts are asked for."""
         key = (layer, version)
-        if self._leveled is None or self._leveled[0] != key:
-            self._leveled = key, level(field)
-        return self._leveled[1]
+        if what not in self._found or self._found[what][0] != key:
+            self._found[what] = key, find()
+        return self._found[what][1]
 
     def _thumb(self, asked: dict[str, Any]) -> Answer:
         layer = self._read_layer(asked)
         storage = self._find(layer)
         step = max(1, -(-max(storage["shape"]) // THUMB))
         small = self._source.thumb(layer, step)
-        small = level(small) if layer.kind == "obj" else small
-        head, numbers = code_complex(small)
+        if layer.kind == "obj":
+            whole = read_part(None, (small.shape[0], small.shape[1]))
+            small = find_level(small).take_from(small, whole)
+        head, numbers = code_complex(small, _top(layer, small))
         return head, numbers
 
     def _find(self, layer: Layer) -> dict[str, Any]:
@@ -173,6 +179,10 @@ class Result:
         positions, residuals = self._source.frames()
         table = np.column_stack([positions, residuals]).astype("<f8")
         return {"count": len(table)}, table.tobytes()
+
+
+def _top(layer: Layer, field: Array) -> float:
+    return find_top(field, ignores_rims=layer.kind == "obj")
 
 
 def plain_history(entries: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -78,8 +78,33 @@ export function paintCodes(out, view, image, codes, table) {
   }
 }
 
-/** Paint complex numbers: the phase as hue, the amplitude as brightness (256 steps of a table). */
-export function paintComplex(out, view, image, hues, brightness) {
+const LEVELS = 128;
+
+/** Make the colours of complex numbers: 256 hues of 128 levels of brightness, and those of codes. */
+export function makeField(axis, [low, high], name) {
+  const map = colours(name);
+  const table = new Uint32Array(LEVELS * 256);
+  for (let level = 0; level < LEVELS; level++) {
+    const light = level / (LEVELS - 1);
+    for (let hue = 0; hue < 256; hue++) {
+      table[level * 256 + hue] = pixel(
+        map[3 * hue] * light,
+        map[3 * hue + 1] * light,
+        map[3 * hue + 2] * light,
+      );
+    }
+  }
+  const levels = new Uint16Array(CODES);
+  const factor = 1 / Math.max(high - low, 1e-6);
+  for (let k = 0; k < CODES; k++) {
+    const light = Math.min(Math.max((axis[k] - low) * factor, 0), 1);
+    levels[k] = Math.round(light * (LEVELS - 1)) << 8;
+  }
+  return { table, levels };
+}
+
+/** Paint complex numbers: the phase as hue, the amplitude as brightness. */
+export function paintComplex(out, view, image, { table, levels }) {
   const { rows, columns } = place(view, image);
   const [left, right] = span(columns);
   const width = image.shape[1];
@@ -100,12 +125,7 @@ export function paintComplex(out, view, image, hues, brightness) {
     const from = row * width;
     for (let x = left; x < right; x++) {
       const at = from + columns[x];
-      const hue = 3 * (phases[at] >> 8);
-      const light = brightness[codes[at]];
-      const r = (hues[hue] * light) >> 8;
-      const g = (hues[hue + 1] * light) >> 8;
-      const b = (hues[hue + 2] * light) >> 8;
-      out[to + x] = 0xff000000 | (b << 16) | (g << 8) | r;
+      out[to + x] = table[levels[codes[at]] | (phases[at] >> 8)];
     }
   }
 }
@@ -140,16 +160,6 @@ export function makeTable(axis, [low, high], name, { nothing = null, inverted = 
     table[k] = pixel(map[3 * at], map[3 * at + 1], map[3 * at + 2]);
   }
   if (nothing !== null) table[0] = nothing;
-  return table;
-}
-
-/** Make the brightness (0 ... 256) of all codes. */
-export function makeBrightness(axis, [low, high]) {
-  const table = new Uint16Array(CODES);
-  const factor = 1 / Math.max(high - low, 1e-6);
-  for (let k = 0; k < CODES; k++) {
-    table[k] = Math.round(256 * Math.min(Math.max((axis[k] - low) * factor, 0), 1));
-  }
   return table;
 }
 

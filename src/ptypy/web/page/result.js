@@ -59,20 +59,20 @@ function makeTables() {
   const axis = paint.axisOf(state.base, { phase: isPhase });
   tables =
     state.shows === "complex"
-      ? { hues: colours(name), light: paint.makeBrightness(axis, contrast.window) }
+      ? { field: paint.makeField(axis, contrast.window, name) }
       : { codes: paint.makeTable(axis, contrast.window, name) };
   tables.of = state.base;
 }
 
 /** Tables for a detail, whose amplitudes are coded by another maximum. */
 function tablesFor(image) {
-  if (image === state.base || state.shows === "phase") return tables;
+  if (image.high === state.base.high || state.shows === "phase") return tables;
   const factor = image.high / state.base.high;
   const axis = new Float32Array(paint.CODES);
   for (let k = 0; k < paint.CODES; k++) axis[k] = (k / (paint.CODES - 1)) * factor;
   const name = state.maps[state.shows];
   return state.shows === "complex"
-    ? { hues: tables.hues, light: paint.makeBrightness(axis, contrast.window) }
+    ? { field: paint.makeField(axis, contrast.window, name) }
     : { codes: paint.makeTable(axis, contrast.window, name) };
 }
 
@@ -82,7 +82,13 @@ function setContrast() {
   const isPhase = state.shows === "phase";
   const axis = paint.axisOf(image, { phase: isPhase });
   const counts = paint.histogram(codesOf(image), axis, Contrast.bins, false);
-  const [low, high] = paint.quantiles(counts, isPhase ? [0.004, 0.996] : [0.002, 0.999]);
+  // Rims of an object are noise of any phase: what most pixels have is shown, and a bit more.
+  const isObject = state.layer.kind === "obj";
+  let [low, high] = paint.quantiles(counts, isObject ? [0.02, 0.98] : [0.002, 0.999]);
+  if (isObject) {
+    const margin = 0.1 * (high - low);
+    [low, high] = [Math.max(low - margin, 0), Math.min(high + margin, 1)];
+  }
   const byHand = windows.get(windowKey());
   contrast.byHand = Boolean(byHand);
   if (byHand) contrast.window = [...byHand];
@@ -98,9 +104,9 @@ function setContrast() {
 }
 
 function paintOne(out, view, image) {
-  const { codes, hues, light } = tablesFor(image);
+  const { codes, field } = tablesFor(image);
   if (codes) paint.paintCodes(out, view, image, codesOf(image), codes);
-  else paint.paintComplex(out, view, image, hues, light);
+  else paint.paintComplex(out, view, image, field);
 }
 
 function paintPicture(out, view) {
@@ -292,13 +298,13 @@ function paintThumb(canvas, image, kind) {
   const codes = kind === "obj" ? image.phases : image.codes;
   const [low, high] = paint.quantiles(paint.histogram(codes, axis, 200, false), [0.005, 0.995]);
   const table = paint.makeTable(axis, [low, Math.max(high, low + 0.02)], "grey");
-  const light = paint.makeBrightness(axis, [0, high]);
+  const field = paint.makeField(axis, [0, high], "hue");
   paint.paintInto(
     canvas,
     image,
     (out, view, whole) => {
       if (kind === "obj") paint.paintCodes(out, view, whole, codes, table);
-      else paint.paintComplex(out, view, whole, colours("hue"), light);
+      else paint.paintComplex(out, view, whole, field);
     },
     ground,
   );
