@@ -151,7 +151,7 @@ class Hdf5Scan(PtyScan):
         common = {}
         for name in ("darkfield", "flatfield"):
             if files.has(name) and not files.is_each(name):
-                common[name] = files.field(name).astype(np.float32)
+                common[name] = files.field(name).astype(np.float32, copy=False)
         return common
 
     def _take(self, name: str, value: Any) -> None:

@@ -267,6 +267,8 @@ def find_center(
 
 def tell_of_unusable(fix: Correction, weights: Array | None, plan: Plan) -> None:
     """Say loudly how many trusted pixels of the region have no usable dark or flat field."""
+    if fix.usable.all():
+        return
     bad = ~fix.usable
     if weights is not None and weights.shape[-2:] == plan.raw:
         bad &= (weights > 0).reshape(-1, *plan.raw).any(axis=0)
