@@ -19,6 +19,7 @@ from ptypy.diagnose._pictures import (
     draw_object,
     draw_probe,
 )
+from ptypy.diagnose._report import write_report
 from ptypy.diagnose._result import Result
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "show_mode",
     "show_phase",
     "sqrt_variance",
+    "write_report",
 ]
