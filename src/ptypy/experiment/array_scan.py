@@ -79,6 +79,7 @@ class ArrayScan(PtyScan):
     default = None
     type = file
     help = File of arrays: .npz, .npy, .mat or HDF5
+    needed = frames
 
     [file_layout]
     default = None
