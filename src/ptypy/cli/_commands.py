@@ -20,6 +20,8 @@ from typing import Protocol, cast
 __all__ = ["COMMANDS", "Command", "at_least", "command"]
 
 COMMANDS = {
+    "new": "write a file of parameters to begin with, every one documented",
+    "run": "reconstruct",
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
     "view": "look at frames and results in the browser, and choose how frames are prepared",
 }

@@ -63,9 +63,9 @@ def find_scans(path: Path) -> list[Named]:
 
 def _of_config(path: Path) -> list[Named]:
     from ptypy.core.data import spell_out
-    from ptypy.web._configs import read_config
+    from ptypy.core.ptycho import parameters_from
 
-    scans = read_config(path).get("scans")
+    scans = parameters_from(path).get("scans")
     found = []
     for label, scan in scans.items() if isinstance(scans, Mapping) else ():
         data = scan.get("data") if isinstance(scan, Mapping) else None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.utils.config import as_yaml, change_config
 from ptypy.web._frames import Frames, Settings
-from ptypy.web._open import CONFIGS
 
 __all__ = ["save_settings"]
 
@@ -32,26 +32,26 @@ def save_settings(
     Returns
     -------
     dict
-        ``saved``, the config, or None; ``changes``, what was written or is to be written, by dotted
-        path; ``mask``, the file of the mask, or None; ``advice``, what is left to do, or None.
+        ``saved``, the config, or None; ``lines``, what was written, or is to be written by hand;
+        ``mask``, the file of the mask, or None; ``advice``, what is left to do, or None.
 
     Raises
     ------
     FormatError
         If files cannot be written.
     """
-    label = frames.named.label.replace("/", "-")
     changes: dict[str, Any] = {
         "shape": list(settings.shape),
         "center": [_short(n) for n in settings.center],
         "orientation": settings.orientation,
         "rebin": settings.rebin,
     }
-    if frames.must_find_center and frames.named.data.get("auto_center") is True:
+    if frames.named.data.get("auto_center") is True:
+        # Otherwise the frames would decide, whatever the centre.
         changes["auto_center"] = False
-    advice = None
-    mask_file = None
+    mask_file, advice = None, None
     if mask is not None:
+        label = frames.named.label.replace("/", "-")
         mask_file = _write_mask(path.with_name(f"{path.stem}-{label}-mask.h5"), mask, frames)
         if frames.takes_mask:
             changes |= {"mask.file": str(mask_file), "mask.key": "mask", "mask.invert": False}
@@ -60,27 +60,20 @@ def save_settings(
                 f"{frames.loader.__name__} reads no mask from a file: give the one in {mask_file} "
                 "in `load_weight` of a class of your own"
             )
-    return _into_config(path, frames, changes, mask_file, advice)
-
-
-def _into_config(
-    path: Path,
-    frames: Frames,
-    changes: dict[str, Any],
-    mask_file: Path | None,
-    advice: str | None,
-) -> dict[str, Any]:
-    branch = frames.named.branch
     saved = None
-    if branch is not None and path.suffix.lower() in CONFIGS:
-        from ptypy.web._configs import change_config
-
+    branch = frames.named.branch
+    if branch is None:
+        advice = advice or f"{path.name} is no config: these lines are for `data` of your scan"
+        lines = [f"{name}: {as_yaml(value).strip()}" for name, value in changes.items()]
+    elif path.suffix.lower() == ".py":
+        advice = advice or f"{path.name} is a script, which is not changed: copy these lines"
+        lines = [f"p.{branch}.{name} = {value!r}" for name, value in changes.items()]
+    else:
         change_config(path, {f"{branch}.{name}": value for name, value in changes.items()})
         saved = str(path)
-    else:
-        advice = advice or f"{path.name} is no config: copy these lines into the data of your scan"
+        lines = [f"{branch}.{name}: {as_yaml(value).strip()}" for name, value in changes.items()]
     return {
-        "saved": saved, "changes": changes, "advice": advice,
+        "saved": saved, "lines": lines, "advice": advice,
         "mask": None if mask_file is None else str(mask_file),
     }  # fmt: skip
 

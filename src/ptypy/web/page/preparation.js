@@ -531,12 +531,6 @@ function tellNotes(notes) {
 
 // Saving -----------------------------------------------------------------------------------------
 
-function asLines(changes) {
-  return Object.entries(changes)
-    .map(([name, value]) => `${name}: ${JSON.stringify(value).replaceAll(",", ", ")}`)
-    .join("\n");
-}
-
 byId("save").addEventListener("click", async () => {
   const button = byId("save");
   button.disabled = true;
@@ -549,7 +543,7 @@ byId("save").addEventListener("click", async () => {
     } else {
       byId("saved-title").textContent = head.saved ? `Saved to ${head.saved}` : "Settings";
       byId("saved-text").textContent = head.advice || "";
-      byId("saved-lines").textContent = asLines(head.changes);
+      byId("saved-lines").textContent = head.lines.join("\n");
       byId("saved").showModal();
       say(head.mask ? `the mask is in ${head.mask}` : "", "good");
     }
