@@ -49,6 +49,7 @@ class Preparation:
         self._frames: Frames | None = None
         self._sample: Sample | None = None
         self._mask: npt.NDArray[np.bool_] | None = None
+        self._owns_mask = False
         self._sampling: asyncio.Task[None] | None = None
         self._clients: list[Client] = []
 
@@ -96,6 +97,7 @@ class Preparation:
         frames = Frames(named)
         self._frames, self._sample = frames, Sample(frames)
         self._mask = frames.trusted.copy()
+        self._owns_mask = False
 
     @property
     def _opened(self) -> tuple[Frames, Sample, npt.NDArray[np.bool_]]:
@@ -272,8 +274,9 @@ class Preparation:
         values, trusted = self._picture(0)
         # What does not fit is refused before anything is written.
         frames.prepare(values, mask & trusted, settings)
-        changed_mask = mask if bool((mask != frames.trusted).any()) else None
-        saved = save_settings(self.path, frames, settings, changed_mask)
+        # Once a mask has been written the config names it, even if it is the scan's own again.
+        self._owns_mask |= bool((mask != frames.trusted).any())
+        saved = save_settings(self.path, frames, settings, mask if self._owns_mask else None)
         return saved, b""
 
 

@@ -115,7 +115,7 @@ const picture = new Picture(byId("picture"), {
     if (state.tool === "mask") picture.request();
   },
 });
-window.preparation.picture = picture;
+state.picture = picture;
 
 function tellPixel(p) {
   const readout = byId("readout");
@@ -464,6 +464,7 @@ const chooseLog = choice(byId("log"), (value) => {
 });
 
 const scatter = new Scatter(byId("positions"), (k) => showFrame(k));
+state.scatter = scatter;
 scatter.describe = (k) =>
   Number.isFinite(scatter.values[k]) ? `frame ${k}: ${short(scatter.values[k])} counts` : `frame ${k}`;
 
