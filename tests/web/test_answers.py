@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import h5py
@@ -14,12 +15,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptypy.core import Ptycho
 from ptypy.errors import DataError, FormatError
+from ptypy.utils import Param
+from ptypy.web import watch
 from ptypy.web._open import find_scans
 from ptypy.web._pictures import code_complex, code_real, find_level, read_part, reduce
 from ptypy.web._preparation import Preparation
 from ptypy.web._sample import _bit_reversed
 from ptypy.web._wire import pack, unpack
+
+
+class Page:
+    """A page without a browser: it shows the token, and asks by the socket."""
+
+    def __init__(self, address):
+        self._address = address
+
+    def ask(self, what, **words):
+        async def story():
+            from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+            from tornado.websocket import websocket_connect
+
+            client = AsyncHTTPClient()
+            entered = await client.fetch(self._address, follow_redirects=False, raise_error=False)
+            place = self._address.partition("/?")[0].replace("http", "ws")
+            cookie = entered.headers["Set-Cookie"].partition(";")[0]
+            socket = await websocket_connect(
+                HTTPRequest(
+                    f"{place}{entered.headers['Location']}socket", headers={"Cookie": cookie}
+                )
+            )
+            await socket.write_message(pack({"ask": what, "id": 1, **words}), binary=True)
+            while True:
+                head, _ = unpack(await socket.read_message())
+                if head.get("id") == 1:
+                    socket.close()
+                    return head
+
+        return asyncio.run(story())
 
 
 class Listener:
@@ -194,3 +228,26 @@ def test_the_command_says_where_to_look_and_ctrl_c_ends_it(config):
     output, faults = process.communicate(timeout=60)
     assert (process.returncode, faults) == (0, "")
     assert output == "ended\n"
+
+
+def test_ctrl_c_ends_a_run_that_pauses_and_keeps_what_was_reached(tmp_path):
+    p = Param(run="moon", verbose_level="CRITICAL")
+    p.io = Param(home=str(tmp_path), rfile="%(run)s.ptyr", autosave=Param(active=False))
+    p.scans = Param(moon=Param(name="BlockFull"))
+    p.scans.moon.data = Param(name="MoonFlowerScan", shape=64, num_frames=20, save=None)
+    p.engines = Param(first=Param(name="DM", numiter=1_000_000))
+    run = Ptycho(p, level=4)
+    with watch(run) as viewer:
+        page = Page(viewer.address)
+        page.ask("command", name="pause")
+
+        def interrupt():
+            while page.ask("run")["state"] != "paused":
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            run.run()
+    kept = Ptycho.load_run(tmp_path / "moon.ptyr", load_data=False)
+    assert kept.runtime.iter_info[-1]["iterations"] == 1

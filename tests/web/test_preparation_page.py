@@ -65,7 +65,7 @@ def test_what_is_clicked_is_what_the_config_says_and_what_is_prepared(
     counted = int(page.inner_text("#hot-count"))
     page.click("#hot-mask")
     until("document.getElementById('hot-count').textContent === '0'")
-    until("preparation.prepared.shape[0] === 128 && preparation.prepared.untrusted > 0")
+    until("preparation.prepared.whole[0] === 128 && preparation.prepared.untrusted > 0")
     page.click("#save")
     until("/^saved/.test(document.getElementById('status').textContent)")
 

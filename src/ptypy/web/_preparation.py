@@ -22,8 +22,10 @@ from ptypy.web._server import Answer, Client
 
 __all__ = ["Preparation"]
 
-NEWS = 0.4
+NEWS = 0.5
 """Time between two pieces of news about the sample [s]."""
+PREVIEW = 500
+"""Edge of the prepared frame as it is shown, at least [px]."""
 TILE = 56
 """Least edge of the small pictures of orientations [px]."""
 
@@ -245,10 +247,12 @@ class Preparation:
         settings = read_settings(asked["settings"])
         values, trusted = self._picture(asked["of"])
         prepared = frames.prepare(values, mask & trusted, settings)
-        head, numbers = code_real(prepared.counts, prepared.mask, log=True)
+        step = max(1, max(prepared.counts.shape) // PREVIEW)
+        small = reduce(np.where(prepared.mask, prepared.counts, 0), step, "max")
+        head, numbers = code_real(small, reduce(prepared.mask, step, "max"), log=True)
         head |= {
-            "center": prepared.center, "notes": prepared.notes, "dtype": str(prepared.counts.dtype),
-            "untrusted": int((~prepared.mask).sum()),
+            "center": prepared.center, "notes": prepared.notes, "step": step,
+            "whole": prepared.counts.shape, "untrusted": int((~prepared.mask).sum()),
         }  # fmt: skip
         return head, numbers
 

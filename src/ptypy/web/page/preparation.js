@@ -184,7 +184,7 @@ const askPreview = latest(async () => {
     const image = paint.readImage(answer);
     drawPrepared(byId("prepared"), image, UNTRUSTED);
     state.prepared = image;
-    byId("fact-shape").textContent = `${image.shape[0]} × ${image.shape[1]} px`;
+    byId("fact-shape").textContent = `${image.whole[0]} × ${image.whole[1]}`;
     byId("fact-center").textContent = image.center.map((n) => short(n, 5)).join(", ");
     byId("fact-mask").textContent = `${short(image.untrusted)} px`;
     byId("fact-counts").textContent = `up to ${short(image.high, 4)}`;
@@ -480,6 +480,7 @@ const askTotals = latest(async () => {
 // Frames after which a centre that the config leaves open is looked for.
 const ENOUGH = 40;
 let isSampling = true;
+let refreshed = 0;
 let findsCenter = false;
 
 function lookForCenter({ done, of }) {
@@ -513,8 +514,13 @@ link.addEventListener("sample", ({ detail }) => {
   lookForCenter(detail);
   if (state.of === "mean" || state.of === "maximum") {
     askBase();
-    askPreview();
-    if (detail.done >= detail.of) tilesSoon();
+    // The sample changes little from one piece of news to the next: what is prepared can wait.
+    const isDone = detail.done >= detail.of;
+    if (isDone || performance.now() - refreshed > 3000) {
+      refreshed = performance.now();
+      askPreview();
+      if (isDone) tilesSoon();
+    }
   }
   askTotals();
 });
