@@ -38,7 +38,9 @@ def drag(page, *points):
 def opened(page, until, serve, config):
     subject = Preparation(config)
     subject.look()
-    page.goto(serve(subject).address)
+    server = serve(subject)
+    page.goto(server.address)
+    page.server = server
     until("window.preparation && preparation.base && preparation.prepared")
     until("document.getElementById('sample-stop').hidden")
     return page
@@ -140,6 +142,24 @@ def test_settings_that_do_not_fit_are_told_and_not_saved(opened, until, config):
     page.click("#save")
     until("document.getElementById('status').textContent === 'not saved'")
     assert config.read_text() == before
+
+
+def test_a_connection_that_breaks_is_told_and_made_again(opened, until):
+    page = opened
+    drag(page, (160, 144), (150, 150))
+    page.evaluate(
+        """() => {
+          window.states = [];
+          const seen = document.getElementById("connection");
+          new MutationObserver(() => window.states.push(seen.dataset.state))
+            .observe(seen, { attributes: true });
+        }"""
+    )
+    page.server.soon(lambda: [client.close() for client in list(page.server.clients)])
+    until("window.states.join() === 'lost,connected'")
+    page.click("#which button[value=frame]")
+    until("preparation.base.of === 0")
+    assert page.input_value("#center-y") == "150"
 
 
 def test_nothing_scrolls_away_in_windows_of_a_laptop_and_of_a_desk(opened):

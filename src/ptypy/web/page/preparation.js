@@ -12,7 +12,8 @@ import { RegionTool, drawRegion, fitting } from "./region.js";
 import { pixel } from "./colours.js";
 import { Scatter } from "./scatter.js";
 
-const UNTRUSTED = [232, 72, 96];
+// Of no colour that the map has.
+const UNTRUSTED = [72, 190, 140];
 const BASE = 1100;
 
 const link = new Link();
@@ -48,14 +49,14 @@ let table = null;
 function makeTable() {
   if (!state.base) return;
   state.axis = paint.axisOf(state.base, { log: state.log });
-  table = paint.makeTable(state.axis, contrast.window, "magma", { nothing: pixel(90, 44, 60) });
+  table = paint.makeTable(state.axis, contrast.window, "magma", { nothing: pixel(30, 62, 52) });
 }
 
 function setContrast() {
   if (!state.base) return;
   state.axis = paint.axisOf(state.base, { log: state.log });
-  const counts = paint.histogram(state.base.codes, state.axis, Contrast.bins, true);
-  const [low, high] = paint.quantiles(counts, [0.002, state.log ? 0.9999 : 0.995]);
+  const counts = paint.histogram(trustedCodes(), state.axis, Contrast.bins, true);
+  const [low, high] = paint.quantiles(counts, [0.002, state.log ? 0.9997 : 0.995]);
   contrast.set({
     counts,
     window: [low, Math.max(high, low + 0.02)],
@@ -64,10 +65,16 @@ function setContrast() {
   makeTable();
 }
 
+/** The codes of what is shown, without those that the mask does not trust. */
+function trustedCodes() {
+  const { base, mask } = state;
+  const marked = mask.blocks(base.part.step);
+  return base.codes.map((code, k) => (marked[k] ? 0 : code));
+}
+
 function valueAt(share) {
-  const { low, high } = state.base;
-  if (!state.log) return low + share * (high - low);
-  return low + Math.expm1(share * Math.log1p(high - low));
+  const { low, high, gain } = state.base;
+  return low + (state.log ? paint.unbent(share, high - low, gain) : share * (high - low));
 }
 
 function paintPicture(out, view) {
@@ -91,9 +98,9 @@ function detailTable() {
   const most = base.high - base.low;
   for (let k = 1; k < paint.CODES; k++) {
     const value = Math.max(paint.valueOf(detail, k) - base.low, 0);
-    axis[k] = state.log ? Math.log1p(value) / Math.log1p(most) : value / most;
+    axis[k] = state.log ? Math.log1p(base.gain * value) / Math.log1p(base.gain * most) : value / most;
   }
-  return paint.makeTable(axis, contrast.window, "magma", { nothing: pixel(90, 44, 60) });
+  return paint.makeTable(axis, contrast.window, "magma", { nothing: pixel(30, 62, 52) });
 }
 
 function drawOver(context, shown) {
@@ -224,6 +231,7 @@ const askHot = latest(async () => {
 const drawingDone = latest(async (part) => {
   const answer = await link.ask("draw", { part }, state.mask.bits(part)).catch(complain);
   if (!answer) return;
+  setContrast();
   askPreview();
   tilesSoon();
   askHot();
@@ -524,6 +532,8 @@ link.addEventListener("sample", ({ detail }) => {
   }
   askTotals();
 });
+
+link.addEventListener("trouble", ({ detail }) => complain(new Error(detail.text)));
 
 function tellNotes(notes) {
   const all = [...new Set([...state.scan.notes, ...notes])];

@@ -10,6 +10,7 @@ import { Picture, drawScaleBar, metres, short } from "./picture.js";
 import { Scatter } from "./scatter.js";
 
 const BASE = 1100;
+const MOST_LAYERS = 24;
 const MAPS = {
   phase: ["grey", "twilight", "viridis", "hue"],
   amplitude: ["grey", "viridis", "magma"],
@@ -244,7 +245,8 @@ function showLayers() {
     title.textContent = kind === "obj" ? "Object" : "Probe";
     nav.append(title);
     for (const storage of storages) {
-      for (let layer = 0; layer < storage.layers; layer++) {
+      // A probe of each frame's own has as many layers as there are frames.
+      for (let layer = 0; layer < Math.min(storage.layers, MOST_LAYERS); layer++) {
         nav.append(makeLayer(storage, layer));
         all.push({ kind, id: storage.id, layer });
       }
@@ -497,7 +499,7 @@ link.addEventListener("version", ({ detail }) => {
   askBase();
   askHistory();
   // Small pictures and frames change little from one iteration to the next.
-  if (performance.now() - slowly > 1500 || before !== detail.state) {
+  if (performance.now() - slowly > 1500 || detail.state !== "running") {
     slowly = performance.now();
     askThumbs();
     askFrames();
