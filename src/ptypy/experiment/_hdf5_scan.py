@@ -211,7 +211,8 @@ class Hdf5Scan(PtyScan):
         if frames is None:
             frames, trusted = self._read_now(numbers, gain)
         else:
-            frames.limit = saturation_limit(frames.dtype, self.info.saturation)
+            limit = saturation_limit(frames.dtype, self.info.saturation)
+            frames = frames.changed(limit=limit)
         if files.has_each("mask"):
             stored = files.frames(numbers, alone, "mask") != 0
             trusted = _both(trusted, stored ^ bool(files.where.mask.get("invert", False)))

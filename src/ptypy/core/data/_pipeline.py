@@ -22,7 +22,7 @@ from ptypy.core.data._prepare import (
 from ptypy.core.data._settings import Settings
 from ptypy.core.data._sums import FrameSums, count_again
 from ptypy.errors import DataError
-from ptypy.io.counts import invalid_counts
+from ptypy.io.counts import invalid_counts, tell_of_empty
 from ptypy.io.stored_stack import StoredStack
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
@@ -167,7 +167,9 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
     if sums is None:
         return prepared
     if frames.may_be_unwritten:
-        say_empty(frames, sums)
+        # What is not a number is neither bright nor dark, but it makes the sum one of its kind.
+        empty = (sums.brightest == 0) & (sums.darkest == 0) & (sums.photons == 0)
+        tell_of_empty(frames.label, frames.numbers[empty], len(frames))
     suspects = sums.darkest < 0 if frames.dtype.kind == "i" else np.zeros(len(frames), bool)
     if frames.limit is not None:
         suspects |= sums.brightest >= frames.limit
@@ -185,21 +187,6 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
         weights=None if kept is None else np.where(mask, kept, np.float32(0)),
         sums=count_again(sums, prepared.data, mask, np.flatnonzero(suspects), plan),
     )
-
-
-def say_empty(frames: StoredStack, sums: FrameSums) -> None:
-    """Say which frames hold no count at all: perhaps nobody has written them."""
-    # What is not a number is neither bright nor dark, but it makes the sum one of its kind.
-    empty = np.flatnonzero((sums.brightest == 0) & (sums.darkest == 0) & (sums.photons == 0))
-    if len(empty):
-        logger.error(
-            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
-            "written?",
-            frames.label,
-            len(empty),
-            len(frames),
-            frames.numbers[empty[0]],
-        )
 
 
 def _misfits(raw: Pair, shape: Pair | None, masks: Sequence[Array | None]) -> list[str]:
