@@ -170,27 +170,16 @@ sum_row = _compiled(_sum_row, fastmath={"reassoc", "contract", "nsz"})
 write_strip = _compiled(_write_strip)
 
 
-def _count_strip(
-    base: int,
-    f: int,
-    first: int,
-    stop: int,
-    like: Any,
-    raw: Any,
-    fixes: Any,
-    masks: Any,
-    out: Any,
-    sums: Any,
-    plan: Any,
-    tile: Any,
-    line: Any,
-) -> None:
-    """Prepare rows ``first`` to ``stop - 1`` of one frame, before it is turned.
+def _count_strip(f: int, base: int, rows_of: Any, job: Any, made: Any, room: Any) -> None:
+    """Prepare rows ``first`` to ``stop - 1`` of frame ``f``, before it is turned.
 
-    ``base`` is the address of row 0 of the raw frame; ``tile`` and ``line`` are room to work in,
-    the other arguments those of `_count_frames`.
+    ``base`` is the address of row 0 of the raw frame, ``rows_of`` (first, stop). ``job`` is (like,
+    raw, fixes, masks, plan) and ``made`` (out, sums), as in `_count_frames`; ``room`` is (tile,
+    line), to work in.
     """
-    (height, width), (top, left, rebin, transpose, flipud, fliplr) = raw, plan
+    (first, stop), (like, (height, width), fixes, masks, plan) = rows_of, job
+    (out, sums), (tile, line) = made, room
+    top, left, rebin, transpose, flipud, fliplr = plan
     (dark, gain, is_whole), (usable, trusted) = fixes, masks
     rows, columns = out.shape[1], tile.shape[1]
     span, size, step = columns * rebin, like.itemsize, out.itemsize
@@ -273,6 +262,7 @@ def _count_frames(
         rows, columns = columns, rows
     line = np.zeros(columns * rebin, out.dtype)
     tile = np.empty((STRIP, columns), out.dtype)
+    job = (like, raw, fixes, masks, plan)
     size, count = like.itemsize, height * width
     room = 0
     if decoder:
@@ -302,9 +292,7 @@ def _count_frames(
                     if fault:
                         return f
                     base -= first_y * width * size
-                count_strip(
-                    base, f, strip, stop, like, raw, fixes, masks, out, sums, plan, tile, line
-                )
+                count_strip(f, base, (strip, stop), job, (out, sums), (tile, line))
     # The arrays that only their addresses were used of must live until here.
     return -1 - 0 * (scratch.size + unpacked.size)
 
