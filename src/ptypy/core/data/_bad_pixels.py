@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.core.data._look import COUNTS, OUTSTANDING, PIT, SQUARES, TRUSTED, Look, stand_out
+from ptypy.core.data._look import (
+    COUNTS,
+    OUTSTANDING,
+    PIT,
+    SQUARES,
+    TRUSTED,
+    Look,
+    spare_axis,
+    stand_out,
+)
 from ptypy.core.data._pipeline import Prepared
+from ptypy.core.data._plan import Plan
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
 
@@ -104,25 +114,26 @@ def _dark_patches(counts: npt.NDArray[np.float64], judged: Mask) -> Mask:
             lit += np.bincount(patch, is_rim & (padded[there] >= PIT), number + 1)
     is_fault = (all_of_it >= 3) & (lit >= RIM * all_of_it)
     is_fault[0] = False
-    found: Mask = is_fault[labels]
-    return found
+    return np.asarray(is_fault[labels], dtype=bool)
 
 
-def suggest_search(prepared: Prepared, rebin: int) -> None:
+def suggest_search(prepared: Prepared, plan: Plan) -> None:
     """Say once, on the master, that some pixels of the first frames are doubtful, if any are.
 
     Only as many frames as it takes to tell are looked at, where they are in memory anyway. Binned
     pixels are not: peaks may be as narrow as they are.
     """
     data, mask = prepared.data, prepared.mask
-    if not parallel.master or rebin > 1 or len(data) < LEAST_FRAMES or mask.ndim == 3:
+    if not parallel.master or plan.rebin > 1 or len(data) < LEAST_FRAMES or mask.ndim == 3:
         return
     strange = stand_out(data[:LEAST_FRAMES].sum(axis=0, dtype=np.float64), mask)
-    tell_of_doubtful(int((strange > 0).sum()), int((strange < 0).sum()))
+    spare_axis(strange, plan.center)
+    tell_of_doubtful(strange)
 
 
-def tell_of_doubtful(hot: int, dead: int) -> None:
-    """Suggest to look for bad pixels."""
+def tell_of_doubtful(strange: npt.NDArray[np.int8]) -> None:
+    """Suggest to look for bad pixels, if any are strange."""
+    hot, dead = int((strange > 0).sum()), int((strange < 0).sum())
     if hot or dead:
         logger.warning(
             "%d pixel(s) of the first frames are brighter than any wave makes them, %d count "

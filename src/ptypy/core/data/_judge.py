@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ptypy.core.data._bad_pixels import find_bad_pixels, tell_of_doubtful
 from ptypy.core.data._found import Found
 from ptypy.core.data._load import Loaded
-from ptypy.core.data._look import COUNTS, Look, look
+from ptypy.core.data._look import COUNTS, Look, look, spare_axis
 from ptypy.core.data._prepare import Correction
 from ptypy.core.data._region import choose_region
 from ptypy.core.data._settings import Settings
@@ -44,16 +44,18 @@ def judge(
     slots, mine = indices
     fully = settings.find_bad_pixels
     seen = look(loaded, raw, slots, mine, weights=weights, fix=fix, fully=fully)
+    without = seen.strange != 0
+    center = _find_center(seen, raw, without) if settings.must_find_center else None
+    axis = settings.center_in(raw) if center is None else center
+    spare_axis(seen.strange, axis)
+    if not fully:
+        tell_of_doubtful(seen.strange)
     bad = find_bad_pixels(seen) if fully else None
+    if not settings.finds_region:
+        return Found(center, None, bad)
     without = seen.strange != 0
     if bad is not None:
         without[bad[:, 0], bad[:, 1]] = True
-    elif not fully:
-        tell_of_doubtful(int((seen.strange > 0).sum()), int((seen.strange < 0).sum()))
-    center = _find_center(seen, raw, without) if settings.must_find_center else None
-    if not settings.finds_region:
-        return Found(center, None, bad)
-    axis = settings.center_in(raw) if center is None else center
     shape = choose_region(seen.tables[COUNTS], seen.trusted & ~without, axis, settings.rebin)
     return Found(center, shape, bad)
 

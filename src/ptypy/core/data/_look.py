@@ -23,7 +23,18 @@ from ptypy.core.data._prepare import Correction
 from ptypy.core.data._trust import distrust
 from ptypy.utils.processors import count_processors
 
-__all__ = ["COUNTS", "FACTOR", "OUTSTANDING", "SQUARES", "TRUSTED", "Look", "look", "stand_out"]
+__all__ = [
+    "AXIS",
+    "COUNTS",
+    "FACTOR",
+    "OUTSTANDING",
+    "SQUARES",
+    "TRUSTED",
+    "Look",
+    "look",
+    "spare_axis",
+    "stand_out",
+]
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -42,6 +53,8 @@ FACTOR = 5.0
 
 The smallest features of diffraction by a probe that fills half of its field are as wide as a lens
 of that size makes them: neighbours of a peak get sinc(1/2)^2 of it, 0.4."""
+AXIS = 4
+"""So near to the optical axis a peak may be the beam that no optics have touched [px]."""
 PIT = 20.0
 """Where neighbours have so many counts, one without any is no chance: exp(-20) is 2e-9."""
 
@@ -189,6 +202,12 @@ def stand_out(counts: npt.NDArray[np.float64], trusted: Mask) -> npt.NDArray[np.
         len(counts),
     )
     return strange
+
+
+def spare_axis(strange: npt.NDArray[np.int8], axis: tuple[float, float]) -> None:
+    """Take pixels near the optical axis for what a beam makes, however bright they are."""
+    rows, columns = (slice(max(round(c) - AXIS, 0), round(c) + AXIS + 1) for c in axis)
+    np.minimum(strange[rows, columns], 0, out=strange[rows, columns])
 
 
 def _by_rows(work: Any, rows: int) -> None:

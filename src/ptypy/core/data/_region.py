@@ -139,8 +139,8 @@ def _tell_of_choice(size: int, middle: list[int], left_out: Floats) -> None:
     """Say what was chosen, and why."""
     edge = min(size // 2 - 1, len(left_out) - 1)
     logger.info(
-        "region of %d x %d px about row %d, column %d: the smallest that holds all but %g %% of "
-        "the counts above background, of which it leaves out %.2g %%",
+        "region of %d x %d px about row %d, column %d: the smallest of a fast size that holds all "
+        "but %g %% of the counts that stand out from the background (%.2g %% are outside)",
         size,
         size,
         *middle,

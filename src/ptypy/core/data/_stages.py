@@ -241,7 +241,7 @@ class Stages(ScanHooks):
             warn_of_little_trust(prepared, pipeline.plan)
             warn_of_center(prepared.sums, pipeline.plan)
             if not self._read_settings().must_look:
-                suggest_search(prepared, pipeline.plan.rebin)
+                suggest_search(prepared, pipeline.plan)
         self._tell_of(strange)
         return Chunk(
             indices=np.array(labels, dtype=np.int64),
