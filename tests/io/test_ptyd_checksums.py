@@ -90,7 +90,7 @@ def test_merged_frames_have_checksums_too(tmp_path):
         ptyd.PtydReader(path).read(0, 10)
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("compression", [None, "gzip", "bitshuffle"])
 def test_of_very_many_frames_a_few_share_a_checksum(tmp_path, monkeypatch, compression):
     monkeypatch.setattr(_checksums, "MOST", 4)  # instead of 4096
     path = write(tmp_path / "s.ptyd", borders=(0, 10), compression=compression)
@@ -122,7 +122,7 @@ def test_checksums_are_those_of_zlib_over_the_bytes_of_a_frame(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u2", ">u2", "i8", "f2", "f4", ">f8"])
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("compression", [None, "gzip", "bitshuffle"])
 def test_every_type_of_counts_is_read_and_compared(tmp_path, dtype, compression):
     frames = FRAMES.astype(dtype)
     path = write(tmp_path / "s.ptyd", frames[:, ::2, ::-1], compression=compression)

@@ -39,7 +39,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("compression", [None, "gzip", "bitshuffle"])
 @pytest.mark.parametrize("most", [4096, 6], ids=["a sum each", "shared sums"])
 @pytest.mark.usefixtures("kind")
 def test_blocks_of_every_size_hold_the_same(

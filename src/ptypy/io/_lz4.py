@@ -54,7 +54,10 @@ TARGET = str(cpu_target.target_context.codegen().magic_tuple())
 _i8, _i16, _i64 = (ir.IntType(bits) for bits in (8, 16, 64))
 
 
-FILES = [Path(__file__).with_name(name) for name in ("_lz4.py", "_bit_blocks.py", "unpacking.py")]
+FILES = [
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("_lz4", "_lz4_writing", "_bit_blocks", "unpacking", "packed_chunks")
+]
 """Files whose code is compiled together."""
 _STAMP = stamp_of(FILES)
 
