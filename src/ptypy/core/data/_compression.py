@@ -49,10 +49,9 @@ def choose_compression(
     """
     from ptypy.io import ptyd
 
-    # On a process without frames, they have the shape of those of the others.
     frame = dtype.itemsize * int(np.prod(data.shape[1:]))
     most = min(count, MOST, max(1, MOST_BYTES // frame))
-    wanted = np.linspace(0, count - 1, most).astype(np.int64)
+    wanted = np.arange(most) * count // most
     mine = np.isin(rows, wanted)
     sizes = distribute.agree(lambda: ptyd.measure_packed(data[mine], dtype))
     found = distribute.combine({parallel.rank: sizes}).values()
