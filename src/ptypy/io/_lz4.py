@@ -47,7 +47,7 @@ BROKEN = -3
 _i8, _i16, _i64 = (ir.IntType(bits) for bits in (8, 16, 64))
 
 
-_OWN = ("_lz4.py", "_bit_blocks.py", "unpacking.py")
+_OWN = ("_lz4.py", "_lz4_writing.py", "_bit_blocks.py", "unpacking.py", "packed_chunks.py")
 FILES = [FILE, *(Path(__file__).with_name(name) for name in _OWN)]
 """Files whose code is compiled together."""
 _STAMP = stamp_of(FILES)

@@ -202,9 +202,12 @@ class ScanParameters:
     default = None
     help = How saved frames are compressed
     type = str
-    doc = ``None``: not at all, which is fastest to write and to read; ``'gzip'``: files are
-     smaller, and writing and reading them takes longer.
-    choices = ['gzip']
+    doc = ``None``: not at all; frames are mapped when they are read, and any program opens the
+     file. ``'bitshuffle'``: bitshuffle and LZ4, fast to write and to read; counts shrink to a half
+     or a tenth. Other programs need the filter (in Python: hdf5plugin). ``'gzip'``: smaller still,
+     ten times as slow, and any program opens it. ``'auto'``: ``'bitshuffle'`` if it halves the
+     first frames at least, else not at all; a run that resumes goes on as the file began.
+    choices = ['gzip', 'bitshuffle', 'auto']
     userlevel = 2
 
     [resume]
