@@ -26,7 +26,7 @@ from numba.core.ccallback import CFunc
 from numba.core.registry import cpu_target
 from numba.core.typing import signature
 
-__all__ = ["LANES", "CFunction", "kernel", "missing_kernels"]
+__all__ = ["LANES", "CFunction", "kernel", "kernel_store", "missing_kernels"]
 
 _TARGET = str(cpu_target.target_context.codegen().magic_tuple())
 """What numba compiles for: platform, processor, its features. Part of the store's key."""
@@ -84,6 +84,12 @@ def kernel(function: Callable[..., Any]) -> Any:
         compiled = numba.njit(**_OPTIONS)(function)
     _kernels.append(compiled)
     return compiled
+
+
+def kernel_store() -> Path | None:
+    """Give the folder in which machine code is kept; None if there is none to keep it in."""
+    folder = getattr(getattr(_kernels[0], "_cache", None), "cache_path", None) if _kernels else None
+    return None if folder is None else Path(folder)
 
 
 def missing_kernels() -> list[str]:

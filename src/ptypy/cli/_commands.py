@@ -21,6 +21,9 @@ __all__ = ["COMMANDS", "Command", "at_least", "command"]
 
 COMMANDS = {
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
+    "convert": "make a file of another form: raw data, prepared scans, results",
+    "info": "show versions, MPI, processor, memory: for a report of a fault",
+    "inspect": "say what a file holds, and what is wrong with it",
 }
 """One line about each command. ``ptypy.cli._NAME`` is its module."""
 
