@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         simulations,
         utils,
     )
+    from ptypy.diagnose import read_result
 
 __all__ = [
     "__version__",
@@ -41,12 +42,16 @@ __all__ = [
     "load_all_ptyscan_modules",
     "load_gpu_engines",
     "load_ptyscan_module",
+    "read_result",
     "resources",
     "simulations",
     "utils",
 ]
 
 __version__: str
+
+_FUNCTIONS = {"read_result": "ptypy.diagnose"}
+"""Functions that can be called as ``ptypy.name``, and the rooms where they are."""
 
 defaults_tree = EvalDescriptor("root")
 """Every parameter there is; the modules that declare them are imported as they are needed."""
@@ -136,6 +141,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("ptypy")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
     if name in __all__:
         return importlib.import_module(f"ptypy.{name}")
     raise AttributeError(f"module 'ptypy' has no attribute {name!r}")

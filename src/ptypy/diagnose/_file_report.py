@@ -10,7 +10,7 @@ from typing import Any
 from ptypy.diagnose._frame_statistics import FrameStatistics
 from ptypy.io.h5tree import NOTHING, Entry, printable, shown_size
 
-__all__ = ["FileReport", "length", "listed", "size_of_file"]
+__all__ = ["FileReport", "listed", "size_of_file"]
 
 KINDS = {
     "ptyd": "prepared scan (.ptyd)",
@@ -159,17 +159,6 @@ def size_of_file(path: Path) -> str:
             return f", {size:.3g} {unit}" if size < 1000 else f", {size:.0f} {unit}"
         size /= 1000
     return ""
-
-
-def length(metres: float) -> str:
-    """Write a length in the unit that suits it."""
-    size = abs(metres)
-    for limit, factor, unit in (
-        (1e-6, 1e9, "nm"), (1e-3, 1e6, "µm"), (1.0, 1e3, "mm"), (float("inf"), 1.0, "m"),
-    ):  # fmt: skip
-        if size < limit:
-            return f"{metres * factor:.4g} {unit}"
-    return f"{metres:g} m"
 
 
 def listed(numbers: list[int]) -> str:

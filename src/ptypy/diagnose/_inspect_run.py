@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ptypy.diagnose._file_report import FileReport, length
+from ptypy.diagnose._file_report import FileReport
+from ptypy.diagnose._lengths import write_length
 from ptypy.errors import FormatError
 from ptypy.io import h5read, open_h5
 from ptypy.io.h5tree import TROUBLE, shown_size
@@ -57,8 +58,10 @@ def _storage(report: FileReport, word: str, ID: str, group: Any) -> None:
     if psize is not None and psize.size in (1, 2) and (psize > 0).all():
         y, x = np.broadcast_to(psize, 2).tolist()
         values["psize_m"] = [y, x]
-        said.append(f"pixel {length(y)}" + ("" if np.isclose(y, x) else f" x {length(x)}"))
-        said.append(f"{length(frame[0] * y)} x {length(frame[1] * x)}")
+        said.append(
+            f"pixel {write_length(y)}" + ("" if np.isclose(y, x) else f" x {write_length(x)}")
+        )
+        said.append(f"{write_length(frame[0] * y)} x {write_length(frame[1] * x)}")
     else:
         report.remarks.append(f"{label} does not say how large its pixels are")
     energy = _numbers(group, "_energy")

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.diagnose._file_report import FileReport, length, listed
+from ptypy.diagnose._file_report import FileReport, listed
 from ptypy.diagnose._frame_statistics import FrameStatistics, choose_frames, count_frames
+from ptypy.diagnose._lengths import write_length
 from ptypy.errors import FormatError
 from ptypy.io.h5tree import TROUBLE, shown_size
 from ptypy.io.ptyd import PtydReader, validate
@@ -90,23 +91,25 @@ def add_geometry(
     if (value := _positive(report, "energy", energy)) is not None:
         report.values["energy_keV"] = float(value[0])
         report.facts["energy"] = (
-            f"{value[0]:g} keV (wavelength {length(wavelength(float(value[0])))})"
+            f"{value[0]:g} keV (wavelength {write_length(wavelength(float(value[0])))})"
         )
     if (far := _positive(report, "distance", distance)) is not None:
         report.values["distance_m"] = float(far[0])
-        report.facts["distance"] = length(float(far[0]))
+        report.facts["distance"] = write_length(float(far[0]))
     if (pixel := _positive(report, "psize", psize)) is not None:
         y, x = np.broadcast_to(pixel, 2).tolist()
         report.values["psize_m"] = [y, x]
-        report.facts["pixel size"] = length(y) if y == x else f"{length(y)} x {length(x)}"
+        report.facts["pixel size"] = (
+            write_length(y) if y == x else f"{write_length(y)} x {write_length(x)}"
+        )
         if value is not None and far is not None:
             wave = wavelength(float(value[0]))
             fine = [float(wave * far[0] / (n * p)) for n, p in zip(shape, (y, x), strict=True)]
             report.values["resolution_m"] = fine
             same = np.isclose(fine[0], fine[1], rtol=1e-6)
+            across = "" if same else f" x {write_length(fine[1])}"
             report.facts["resolution"] = (
-                f"{length(fine[0])}{'' if same else f' x {length(fine[1])}'}, if the detector is "
-                "in the far field and frames keep their size"
+                f"{write_length(fine[0])}{across}, if the detector is in the far field"
             )
     if center is not None and not isinstance(center, str) and np.size(center) == 2:
         y, x = (float(n) for n in np.ravel(center))
@@ -148,8 +151,8 @@ def add_positions(
     extent = np.ptp(known, axis=0)
     step = _step(known)
     report.values |= {"positions_extent_m": extent.tolist(), "positions_step_m": step}
-    far = f"{length(float(extent[0]))} (y) x {length(float(extent[1]))} (x)"
-    near = "" if step is None else f", {length(step)} from one to the nearest other"
+    far = f"{write_length(float(extent[0]))} (y) x {write_length(float(extent[1]))} (x)"
+    near = "" if step is None else f", {write_length(step)} from one to the nearest other"
     report.facts["positions"] = f"{len(points)} over {far}{near}"
     if len(known) > 1 and not extent.any():
         report.remarks.append("all positions are the same: did the stage not move, or not report?")
@@ -163,13 +166,14 @@ def add_positions(
         field = [n * pixel for n, pixel in zip(shape, fine, strict=True)]
         if step > min(field):
             report.remarks.append(
-                f"positions are {length(step)} apart and a frame sees {length(min(field))} of the "
-                "object: frames do not overlap. Check the units of the positions and the geometry"
+                f"positions are {write_length(step)} apart and a frame sees "
+                f"{write_length(min(field))} of the object: frames do not overlap. Check the units "
+                "of the positions and the geometry"
             )
         elif 0 < extent.max() < min(fine):
             report.remarks.append(
-                f"all positions lie within a pixel of the object ({length(min(fine))}): check "
-                "their units"
+                f"all positions lie within a pixel of the object ({write_length(min(fine))}): "
+                "check their units"
             )
 
 
