@@ -20,6 +20,8 @@ from typing import Protocol, cast
 __all__ = ["COMMANDS", "Command", "at_least", "command"]
 
 COMMANDS = {
+    "new": "write a file of parameters to begin with, every one documented",
+    "run": "reconstruct",
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
     "convert": "make a file of another form: raw data, prepared scans, results",
     "info": "show versions, MPI, processor, memory: for a report of a fault",

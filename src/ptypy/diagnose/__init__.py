@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         draw_object,
         draw_probe,
     )
+    from ptypy.diagnose._report import write_report
     from ptypy.diagnose._result import Result
     from ptypy.diagnose._show_file import show_file
     from ptypy.diagnose._system import describe_system, system_text
@@ -69,6 +70,7 @@ __all__ = [
     "show_phase",
     "sqrt_variance",
     "system_text",
+    "write_report",
 ]
 
 HOMES = {
@@ -103,6 +105,7 @@ HOMES = {
     "show_phase": "_panels",
     "sqrt_variance": "_noise",
     "system_text": "_system",
+    "write_report": "_report",
 }
 """The module of this room that each name comes from."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["round_length", "write_length"]
+__all__ = ["length_scale", "round_length", "write_length"]
 
 UNITS = ((1e-9, "nm"), (1e-6, "µm"), (1e-3, "mm"), (1.0, "m"))
 
@@ -34,7 +34,17 @@ def write_length(length: float, unit: str = "m", digits: int = 4) -> str:
     if unit != "m":
         return f"{length:.{digits}g} {unit}"
     size = abs(length)
-    factor, name = next(((f, name) for f, name in UNITS if size < 999.95 * f), (1.0, "m"))
+    factor, name = _unit_for(size)
     if size and size < 1e-10:
         return f"{length * 1e12:.{digits}g} pm"
     return f"{length / factor:.{digits}g} {name}"
+
+
+def length_scale(length: float) -> tuple[str, float]:
+    """Choose the unit for an axis of some length [m]: its name, and how many make a metre."""
+    factor, name = _unit_for(abs(length))
+    return name, 1 / factor
+
+
+def _unit_for(size: float) -> tuple[float, str]:
+    return next(((f, name) for f, name in UNITS if size < 999.95 * f), (1.0, "m"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -141,6 +141,8 @@ class FrameScan(PtyScan):
     help = Take the energy for that of electrons, whose wavelength is another than that of photons
     doc = ``None`` if nobody said, which means photons; from 60 keV on, this is told loudly.
     """
+
+    LOADS_AHEAD: ClassVar[bool] = True
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         p = self.DEFAULT.copy(99)

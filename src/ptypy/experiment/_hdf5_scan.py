@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from ptypy.errors import DataError, Fault, ParameterError
 from ptypy.experiment._hdf5_files import Hdf5Files
 from ptypy.experiment._hdf5_layout import correct_frames, read_edges
 from ptypy.experiment._hdf5_parameters import faults_of, plain_paths
-from ptypy.experiment._read_ahead import ReadAhead
 from ptypy.experiment._untrusted import (
     can_stay_stored,
     saturation_limit,
@@ -24,6 +23,7 @@ from ptypy.experiment._untrusted import (
 from ptypy.io import open_h5
 from ptypy.io.counts import invalid_counts
 from ptypy.io.stored_frames import Window
+from ptypy.utils.ahead import Ahead
 from ptypy.utils.parameters import Param, Placeholder
 from ptypy.utils.verbose import logger
 
@@ -38,6 +38,8 @@ MARGIN = 2
 
 class Hdf5Scan(PtyScan):
     """Reads frames, positions, masks and corrections whose datasets are named."""
+
+    LOADS_AHEAD: ClassVar[bool] = True
 
     def _validate(self, p: Param) -> None:
         plain_paths(p)
@@ -149,7 +151,7 @@ class Hdf5Scan(PtyScan):
         common = {}
         for name in ("darkfield", "flatfield"):
             if files.has(name) and not files.is_each(name):
-                common[name] = files.field(name).astype(np.float32)
+                common[name] = files.field(name).astype(np.float32, copy=False)
         return common
 
     def _take(self, name: str, value: Any) -> None:
@@ -263,8 +265,8 @@ class Hdf5Scan(PtyScan):
         return known[ahead] if len(self.indices.node) == count else known[:0]
 
     @cached_property
-    def _ahead(self) -> ReadAhead:
-        return ReadAhead()
+    def _ahead(self) -> Ahead[npt.NDArray[Any]]:
+        return Ahead()
 
     @property
     def _can_stay_stored(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,7 @@ class ArrayScan(PtyScan):
     default = None
     type = file
     help = File of arrays: .npz, .npy, .mat or HDF5
+    needed = frames
 
     [file_layout]
     default = None
@@ -142,6 +143,8 @@ class ArrayScan(PtyScan):
     doc = If ``None``, the largest value that unsigned integers can have; infinity for never.
      Negative integers are not trusted either.
     """
+
+    LOADS_AHEAD: ClassVar[bool] = True
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         p = self.DEFAULT.copy(99)

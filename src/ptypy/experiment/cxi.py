@@ -43,6 +43,7 @@ class CxiScan(FrameScan):
     default = None
     type = file
     help = CXI or NeXus file
+    needed = yes
 
     [entry]
     default = None

@@ -24,6 +24,12 @@ class ScanHooks:
     min_frames: int
     framestart: int
 
+    LOADS_AHEAD: ClassVar[bool] = False
+    """Whether `load_block` changes nothing, so that it may be called at any time and in vain.
+
+    Frames that it leaves in their file (`ptypy.io.frames_in`) are then prepared while those
+    before are saved. A class that overrides `check` is asked for no frame ahead of it."""
+
     _dark: npt.NDArray[Any] | None = None
     _flat: npt.NDArray[Any] | None = None
     _has_begun: bool = False

@@ -143,8 +143,22 @@ class Pipeline:
             usable = inside[rows : rows + raw[0], columns : columns + raw[1]]
         return None if usable.all() else usable
 
-    def run(self, loaded: Loaded, tell: Callable[[float], None] | None = None) -> Prepared:
-        """Prepare the frames of this process; ``tell`` hears now and then which share is done."""
+    def run(
+        self,
+        loaded: Loaded,
+        tell: Callable[[float], None] | None = None,
+        swept: tuple[Array, FrameSums | None] | None = None,
+    ) -> Prepared:
+        """Prepare the frames of this process.
+
+        Parameters
+        ----------
+        loaded : Loaded
+        tell : callable, optional
+            Hears now and then which share is done.
+        swept : tuple, optional
+            What `sweep` gave for these frames, if that was done before.
+        """
         if loaded.weights is None:
             mask, kept = self.shared
         else:
@@ -152,13 +166,25 @@ class Pipeline:
             mask, kept = prepare_weights(loaded.weights, self.plan, bad)
         if not len(loaded.frames):
             return Prepared(np.empty((0, *self.plan.shape)), mask, kept)
-        data, sums = prepare_and_sum(
-            loaded.frames, self.plan, self.fix, usable=self.usable, trusted=mask, tell=tell
-        )
+        data, sums = self._sweep(loaded, mask, tell) if swept is None else swept
         prepared = Prepared(data, mask, kept, sums)
         if isinstance(loaded.frames, StoredStack):
             return without_invalid(prepared, loaded.frames, self)
         return prepared
+
+    def sweep(self, loaded: Loaded) -> tuple[Array, FrameSums | None]:
+        """Do the part of `run` that takes time, for frames that bring no mask; in any thread."""
+        return self._sweep(loaded, self.shared[0], None)
+
+    def _sweep(
+        self,
+        loaded: Loaded,
+        mask: npt.NDArray[np.bool_],
+        tell: Callable[[float], None] | None,
+    ) -> tuple[Array, FrameSums | None]:
+        return prepare_and_sum(
+            loaded.frames, self.plan, self.fix, usable=self.usable, trusted=mask, tell=tell
+        )
 
 
 def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline) -> Prepared:
@@ -241,6 +267,8 @@ def find_center(
 
 def tell_of_unusable(fix: Correction, weights: Array | None, plan: Plan) -> None:
     """Say loudly how many trusted pixels of the region have no usable dark or flat field."""
+    if fix.usable.all():
+        return
     bad = ~fix.usable
     if weights is not None and weights.shape[-2:] == plan.raw:
         bad &= (weights > 0).reshape(-1, *plan.raw).any(axis=0)

@@ -73,7 +73,8 @@ class Correction:
         key = (np.dtype(dtype), place, shape)
         if key not in self._made:
             size = self.shape if shape is None else shape
-            usable = cut_out(self.usable, place, size)
+            usable: Any = cut_out(self.usable, place, size)
+            usable = True if usable.all() else usable  # a third of the time
             dark, gain = np.zeros(size, dtype), np.zeros(size, dtype)
             if self._dark is not None:
                 np.copyto(dark, cut_out(self._dark, place, size), "same_kind", where=usable)

@@ -48,6 +48,9 @@ class PtydScan(PtyScan):
     help = Read prepared frames
     type = str
 
+    [dfile]
+    needed = source
+
     [source]
     default = 'file'
     help = File to read

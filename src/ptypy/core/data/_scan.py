@@ -10,6 +10,7 @@ import numpy as np
 
 import ptypy
 from ptypy.core.data import _distribute as distribute
+from ptypy.core.data._ahead import NextFrames
 from ptypy.core.data._chunk import CODES, EOS, WAIT, Chunk
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._load import position_array
@@ -121,6 +122,7 @@ class PtyScan(Stages, ScanParameters):
         self._dealer = distribute.Dealer()
         self._pipeline = None
         self._recorder: Recorder | None = None
+        self._next = NextFrames()
         self._adds_noise = bool(p.add_poisson_noise) and not self.OWN_NOISE
         self._found_center = None
         self._strange = Strange()
@@ -225,6 +227,7 @@ class PtyScan(Stages, ScanParameters):
         try:
             chunk = self._prepare(slots, dealt)
             if self._recorder is not None:
+                self._prepare_ahead(begin + count, count)
                 self._recorder.add(chunk, self.info, self._geometry.unknown(self.PLACEHOLDERS))
         except BaseException:
             self._dealer.take_back(dealt)
@@ -235,6 +238,17 @@ class PtyScan(Stages, ScanParameters):
         self.end_of_scan = ends
         self._progress.add(count, self._frame_size, begin + count, self.num_frames)
         return chunk
+
+    def _prepare_ahead(self, begin: int, count: int) -> None:
+        """Begin to prepare the frames that will probably be asked for next, if that is safe."""
+        last, pipeline = self.num_frames, self._pipeline
+        stop = begin if last is None or not self._lay_in_place else min(begin + count, last)
+        if begin >= stop or pipeline is None or not self.LOADS_AHEAD or self._overrides("check"):
+            return
+        slots = range(begin, stop)
+        dealt = self._dealer.deal(slots)
+        self._dealer.take_back(dealt)
+        self._next.begin(self, [slots[place] for place in dealt[parallel.rank]], pipeline)
 
     def report(self, what: Any = None, shout: bool = True) -> str | None:
         """Describe ``what`` (the scan's attributes if not given) in a few lines.

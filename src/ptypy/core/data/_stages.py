@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
+from ptypy.core.data._ahead import NextFrames, Passed, lie_in_place
 from ptypy.core.data._center import warn_of_center
 from ptypy.core.data._chunk import Chunk
 from ptypy.core.data._geometry import Geometry
@@ -58,6 +59,9 @@ class Stages(ScanHooks):
     _found_center: tuple[float, float] | None
     _strange: Strange
     _progress: ScanProgress
+    _next: NextFrames
+    _lay_in_place: bool = False
+    """Whether the latest frames were prepared from where they lie in their file."""
     _frame_size: int | None = None
     """Of a raw frame, as it was loaded [bytes]; None if this process has had none."""
     _held_to: int | None = None
@@ -224,13 +228,16 @@ class Stages(ScanHooks):
         """Load and prepare frames; nothing of the scan changes unless all of it succeeds."""
         mine = [slots[place] for place in dealt[parallel.rank]]
         self.indices = Param(chunk=slots, node=mine, lm=dealt)
-        loaded = self._load_own(slots, mine, dealt)
+        passed = self._next.take(mine, self._pipeline)
+        loaded = self._load_own(slots, mine, dealt) if passed is None else passed.loaded
         raw = common_shape(loaded, None if self._pipeline is None else self._pipeline.plan.raw)
         pipeline = self._decide(raw, loaded) if self._pipeline is None else self._pipeline
         labels = self._label_frames(slots)
         positions = self._find_positions(loaded, slots, labels)
         own = [labels[place] for place in dealt[parallel.rank]]
-        prepared, strange = level(*distribute.agree(lambda: self._run(pipeline, loaded, own)))
+        prepared, strange = level(
+            *distribute.agree(lambda: self._run(pipeline, loaded, own, passed))
+        )
         if self._pipeline is None:
             self._geometry.apply(pipeline.plan)
             self._pipeline = pipeline
@@ -240,6 +247,7 @@ class Stages(ScanHooks):
             warn_of_little_trust(prepared, pipeline.plan)
             warn_of_center(prepared.sums, pipeline.plan)
         self._tell_of(strange)
+        self._lay_in_place = lie_in_place(loaded)
         return Chunk(
             indices=np.array(labels, dtype=np.int64),
             indices_node=np.array(own, dtype=np.int64),
@@ -255,10 +263,11 @@ class Stages(ScanHooks):
         )
 
     def _run(
-        self, pipeline: Pipeline, loaded: Loaded, labels: Sequence[int]
+        self, pipeline: Pipeline, loaded: Loaded, labels: Sequence[int], passed: Passed | None
     ) -> tuple[Prepared, Strange]:
         """Prepare the frames of this process, and see that what is trusted can be counted."""
-        raw = pipeline.run(loaded, self._progress.tell)
+        swept = None if passed is None else (passed.data, passed.sums)
+        raw = pipeline.run(loaded, self._progress.tell, swept)
         prepared, strange = distrust(
             raw, labels, pipeline.plan, is_private=raw.data is not loaded.frames
         )

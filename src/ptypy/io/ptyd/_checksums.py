@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -12,6 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.utils.processors import count_processors
+
+try:
+    from isal.isal_zlib import crc32
+except ImportError:  # no wheel for this machine
+    from zlib import crc32
 
 __all__ = [
     "Sums",
@@ -47,7 +51,7 @@ def checksums(frames: npt.NDArray[Any]) -> Sums:
 
     def of_part(rows: tuple[int, int]) -> list[int]:
         view = raw[rows[0] * size : rows[1] * size].data
-        return [zlib.crc32(view[k : k + size]) for k in range(0, len(view), size)]
+        return [crc32(view[k : k + size]) for k in range(0, len(view), size)]
 
     return np.array(_shared_out(of_part, len(whole), whole.nbytes), dtype=np.uint32)
 
@@ -123,7 +127,7 @@ def _joined(sums: Sums, group: int) -> Sums:
         return sums
     raw = sums.astype("<u4")
     starts = range(0, len(sums), group)
-    return np.array([zlib.crc32(raw[k : k + group].tobytes()) for k in starts], np.uint32)
+    return np.array([crc32(raw[k : k + group].tobytes()) for k in starts], np.uint32)
 
 
 def find_damage(data: Any, start: int, frames: npt.NDArray[Any]) -> list[int]:
