@@ -27,7 +27,7 @@ from numba.core.typing import signature
 from ptypy.utils.machine_code import FILE, TARGET, name_for_target
 from ptypy.utils.stored_code import depend_on, stamp_of
 
-__all__ = ["LANES", "CFunction", "kernel", "missing_kernels"]
+__all__ = ["LANES", "CFunction", "kernel", "kernel_store", "missing_kernels"]
 
 LANES: int = 16 if "+avx512f" in TARGET else 8
 """float32 values in one vector: 16 where the processor has AVX-512, else 8."""
@@ -60,6 +60,12 @@ def kernel(function: Callable[..., Any]) -> Any:
         compiled = numba.njit(**_OPTIONS)(function)
     _kernels.append(compiled)
     return compiled
+
+
+def kernel_store() -> Path | None:
+    """Give the folder in which machine code is kept; None if there is none to keep it in."""
+    folder = getattr(getattr(_kernels[0], "_cache", None), "cache_path", None) if _kernels else None
+    return None if folder is None else Path(folder)
 
 
 def missing_kernels() -> list[str]:

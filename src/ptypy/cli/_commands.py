@@ -23,6 +23,10 @@ COMMANDS = {
     "new": "write a file of parameters to begin with, every one documented",
     "run": "reconstruct",
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
+    "convert": "make a file of another form: raw data, prepared scans, results",
+    "info": "show versions, MPI, processor, memory: for a report of a fault",
+    "inspect": "say what a file holds, and what is wrong with it",
+    "plot": "draw a result or data, as a picture or in the terminal",
 }
 """One line about each command. ``ptypy.cli._NAME`` is its module."""
 
