@@ -27,6 +27,7 @@ COMMANDS = {
     "info": "show versions, MPI, processor, memory: for a report of a fault",
     "inspect": "say what a file holds, and what is wrong with it",
     "plot": "draw a result or data, as a picture or in the terminal",
+    "view": "look at frames and results in the browser, and choose how frames are prepared",
 }
 """One line about each command. ``ptypy.cli._NAME`` is its module."""
 
