@@ -3,7 +3,7 @@
 from ptypy.diagnose._compare import Comparison, compare_objects
 from ptypy.diagnose._coverage import coverage
 from ptypy.diagnose._field import Field
-from ptypy.diagnose._make import IN_PIXELS, PIXEL, read_result
+from ptypy.diagnose._make import IN_PIXELS, NO_ENERGY, PIXEL, read_result
 from ptypy.diagnose._noise import model_intensity, noise_floor, sqrt_variance
 from ptypy.diagnose._panels import (
     show_amplitude,
@@ -23,6 +23,7 @@ from ptypy.diagnose._result import Result
 
 __all__ = [
     "IN_PIXELS",
+    "NO_ENERGY",
     "PIXEL",
     "Comparison",
     "Field",
