@@ -30,6 +30,8 @@ FRAMES_OF_ONE_VALUE = 16
 """In so many frames chance gives no pixel the same count of 1 or more: 0.37^16 is 1e-7."""
 MOST_AGREE = 0.01
 """If a larger share of the pixels is too bright, or never changes, it is not their fault."""
+SMALL = 64
+"""A dark patch of so few pixels may lie at the border of the frame."""
 RIM = 0.9
 """Share of the pixels about a dark patch that must count."""
 
@@ -56,12 +58,13 @@ def find_bad_pixels(seen: Look) -> npt.NDArray[np.int64] | None:
     saturated = seen.trusted & (often < most)
     judged = seen.trusted & ~saturated
     hot = _credible(judged & (bright > most) & (seen.strange > 0), judged, "too bright")
-    stuck = np.zeros_like(hot)
+    dead, stuck = _dark_patches(counts, judged), np.zeros_like(hot)
     if seen.count >= FRAMES_OF_ONE_VALUE:
         same = np.abs(squares * often - counts**2) <= 1e-9 * counts**2
-        stuck = same & judged & ~hot & (counts >= often) & (often >= FRAMES_OF_ONE_VALUE)
-        stuck = _credible(stuck, judged, "constant")
-    dead = _dark_patches(counts, judged)
+        alike = same & judged & ~hot & (counts >= often) & (often >= FRAMES_OF_ONE_VALUE)
+        stuck = _credible(alike, judged, "constant")
+        # Frames that are all the same do not tell what never counts.
+        dead &= np.bool_(stuck.any() or not alike.any())
     kinds = {"dead": dead, "hot": hot, "stuck": stuck, "saturated": saturated}
     bad = dead | hot | stuck | saturated
     places = np.argwhere(bad).astype(np.int64)
@@ -102,17 +105,20 @@ def _dark_patches(counts: npt.NDArray[np.float64], judged: Mask) -> Mask:
 
     labels, number = label(dark, np.ones((3, 3)))
     padded = np.pad(counts, 1)
-    rim_of = np.pad(judged & ~dark, 1)
-    lit, all_of_it = np.zeros(number + 1), np.zeros(number + 1)
+    rim_of, beyond = np.pad(judged & ~dark, 1), np.pad(np.zeros_like(dark), 1, constant_values=True)
+    lit, unlit, outside = np.zeros((3, number + 1))
     places = np.nonzero(dark)
     patch = labels[places]
     for dy in (0, 1, 2):
         for dx in (0, 1, 2):
             there = places[0] + dy, places[1] + dx
-            is_rim = rim_of[there]
-            all_of_it += np.bincount(patch, is_rim, number + 1)
-            lit += np.bincount(patch, is_rim & (padded[there] >= PIT), number + 1)
-    is_fault = (all_of_it >= 3) & (lit >= RIM * all_of_it)
+            is_lit = padded[there] >= PIT
+            lit += np.bincount(patch, rim_of[there] & is_lit, number + 1)
+            unlit += np.bincount(patch, rim_of[there] & ~is_lit, number + 1)
+            outside += np.bincount(patch, beyond[there], number + 1)
+    # What is dark all the way to the border of the frame may be where no signal gets to.
+    unlit += np.where(np.bincount(patch, minlength=number + 1) > SMALL, outside, 0)
+    is_fault = (lit >= 3) & (lit >= RIM * (lit + unlit))
     is_fault[0] = False
     return np.asarray(is_fault[labels], dtype=bool)
 

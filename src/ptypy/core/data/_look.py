@@ -68,8 +68,10 @@ class Look:
 
     count: int
     """How many frames were looked at."""
+    slots: tuple[int, ...]
+    """Those of this process."""
     prepared: Prepared
-    """Those of this process, whole, corrected."""
+    """They, whole and corrected."""
     trusted: Mask
     """Raw pixels (H, W) that all frames are trusted at, as far as anybody said."""
     tables: npt.NDArray[np.float64]
@@ -92,7 +94,7 @@ class Look:
             Pixels that are left out, however much they count.
         """
         sums, data, mask = self.prepared.sums, self.prepared.data, self.prepared.mask
-        places = np.zeros((0, 2))
+        places: dict[int, npt.NDArray[np.float64]] = {}
         if sums is not None and len(data):
             ys, xs = np.nonzero(without)
             counts = (data[:, ys, xs] * mask[..., ys, xs]).astype(np.float64)
@@ -101,9 +103,15 @@ class Look:
                 moments = np.where(sums.photons[:, None] == 0, 0, sums.centers)
                 moments = moments * sums.photons[:, None] - counts @ np.stack([ys, xs], axis=1)
                 # What was added up and taken away again leaves rounding behind.
-                places = (moments / lit[:, None])[lit > 1e-9 * np.abs(sums.photons)]
-        y, x, count = distribute.total(np.array([*places.sum(axis=0), len(places)]))
-        return (float(y / count), float(x / count)) if count else None
+                has_any = lit > 1e-9 * np.abs(sums.photons)
+                centers = moments / lit[:, None]
+            places = {self.slots[k]: centers[k] for k in np.flatnonzero(has_any)}
+        # In the order of the scan, so that sums are the same however frames were dealt out.
+        everywhere = sorted(distribute.combine(places).items())
+        if not everywhere:
+            return None
+        y, x = np.mean([place for _, place in everywhere], axis=0)
+        return (float(y), float(x))
 
 
 def how_many(raw: Pair) -> int:
@@ -162,7 +170,7 @@ def look(
     trusted = pipeline.shared[0]
     if own is not None:
         trusted = trusted & (own > 0).reshape(-1, *raw).any(axis=0)
-    return Look(len(chosen), prepared, trusted, distribute.total(tables))
+    return Look(len(chosen), tuple(mine[:here]), prepared, trusted, distribute.total(tables))
 
 
 def _survey(prepared: Prepared, kinds: int, raw: Pair) -> npt.NDArray[np.float64]:

@@ -155,9 +155,10 @@ def _warn_of_border(size: int, rings: _Rings, level: float) -> None:
     if edge >= count - 1:
         logger.warning("`shape='auto'`: the signal reaches the border of the raw frame")
         return
-    outer, rim = slice(count - max(count // 10, 1), None), slice(max(edge - 2, 0), edge + 1)
-    pixels = np.maximum([rings.pixels[outer].sum(), rings.pixels[rim].sum()], 1)
-    last, here = np.array([rings.counts[outer].sum(), rings.counts[rim].sum()]) / pixels
+    first = max(count - max(count // 10, 1), edge + 1)
+    outer, between = slice(first, None), slice(edge + 1, first)
+    pixels = np.maximum([rings.pixels[part].sum() for part in (outer, between)], 1)
+    last, here = np.array([rings.counts[part].sum() for part in (outer, between)]) / pixels
     if last > 1.5 * here and last - max(here, level) > SURE * np.sqrt(last / pixels[0]):
         logger.error(
             "`shape='auto'`: counts rise again towards the border of the raw frame, outside of "
