@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["set_values"]
 
+OTHER_WAYS = ("source", "recipe")
+"""What chooses a class, beside ``name``."""
+
 
 def set_values(
     p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescriptor | None = None
@@ -118,7 +121,8 @@ def _faults(
         member = members.get(label, members.get("*"))
         here = ".".join(names[: depth + 1])
         if member is None:
-            if members:
+            # Another way to choose a class than by its name, which the run spells out.
+            if members and not (node.is_symlink and label in OTHER_WAYS):
                 yield Fault(here, text, f"is unknown{did_you_mean(label, members)}")
             return
         if label not in members and not (isinstance(had, Mapping) and label in had):
