@@ -112,7 +112,7 @@ def _faults(
     tree: EvalDescriptor, before: Mapping[str, Any], p: Param, name: str, text: str
 ) -> Iterator[Fault]:
     """Find what is wrong with one assignment; a text where only text can be meant is none."""
-    from ptypy.utils.descriptor._check import FAIL, INVALID, findings, shortened
+    from ptypy.utils.descriptor import CODES, findings, shortened
 
     names = name.split(".")
     node, values, had = tree, p, before
@@ -139,7 +139,7 @@ def _faults(
     if _only_text(node) and not isinstance(values[names[-1]], str | None):
         dict.__setitem__(values, names[-1], text)
     for finding in findings(node, values[names[-1]], 99, name):
-        if finding.code in {FAIL, INVALID}:
+        if finding.code in {CODES["FAIL"], CODES["INVALID"]}:
             yield Fault(finding.path, shortened(finding.value), finding.remedy)
 
 
