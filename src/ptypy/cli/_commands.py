@@ -21,6 +21,8 @@ __all__ = ["COMMANDS", "Command", "at_least", "command"]
 
 COMMANDS = {
     "new": "write a file of parameters to begin with, every one documented",
+    "check": "would it run? look at parameters and data, without reconstructing",
+    "prepare": "bring the frames of the scans into .ptyd files",
     "run": "reconstruct",
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
     "convert": "make a file of another form: raw data, prepared scans, results",

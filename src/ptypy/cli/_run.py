@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptypy.cli._config import config_arguments, start_processes
+from ptypy.cli._config import config_arguments, set_loudness, start_processes
 
 if TYPE_CHECKING:
     from ptypy.core import Ptycho
@@ -23,9 +23,6 @@ DESCRIPTION = (
     "Ptycho itself simply runs. Exit codes: 0 done, 1 the message says why not, 2 wrong "
     "arguments, 130 ended by Ctrl-C, 143 ended by a batch system."
 )
-
-LEVELS = ("INTERACTIVE", "INFO", "DEBUG")
-"""How much is said, by the number of -v."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,10 +112,7 @@ def _make(options: argparse.Namespace) -> Ptycho:
     from ptypy.core.ptycho import check_file, parameters_from
 
     p = parameters_from(options.config, options.assignments)
-    if options.quiet:
-        p["verbose_level"] = "ERROR"
-    elif options.verbose or "verbose_level" not in p:
-        p["verbose_level"] = LEVELS[min(options.verbose, len(LEVELS) - 1)]
+    set_loudness(p, options)
     if options.goes_on:
         p["io.autosave.resume"] = True
     check_file(p, options.config)

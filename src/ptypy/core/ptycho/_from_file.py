@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ptypy.core.ptycho._needed import needed_faults
 from ptypy.core.ptycho._ptycho import Ptycho
 from ptypy.errors import FormatError, ParameterError
 from ptypy.utils.config import located, read_config, set_values
@@ -28,7 +29,7 @@ def parameters_from(path: str | Path, assignments: Sequence[str] = ()) -> Param:
     Returns
     -------
     Param
-        A run that has no name has that of the file.
+        A run that has no name has that of the file. Scans and engines that are null are left out.
 
     Raises
     ------
@@ -47,6 +48,9 @@ def parameters_from(path: str | Path, assignments: Sequence[str] = ()) -> Param:
     p = set_values(read_config(path), assignments)
     if p.get("run") is None:
         p["run"] = path.stem
+    for group in ("scans", "engines"):
+        if isinstance(members := p.get(group), Param):
+            p[group] = Param({key: one for key, one in members.items() if one is not None})
     return p
 
 
@@ -59,7 +63,8 @@ def check_file(p: Param, path: str | Path) -> None:
         With every fault, and the line of the file that it stands in.
     """
     try:
-        Ptycho(p, level=0)
+        if faults := list(needed_faults(Ptycho(p, level=0).p)):
+            raise ParameterError(faults)
     except ParameterError as error:
         raise located(path, error) from error
 
