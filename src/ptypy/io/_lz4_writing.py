@@ -27,7 +27,7 @@ nearest cache of a processor."""
 TABLE = 4 << _BITS
 """Length of the table [bytes]. Whoever gives it fills it with zeros."""
 
-_STEPS = 4
+_STEPS = 3
 """After so many misses, as a power of two, steps grow by one byte."""
 
 _i16, _i32, _i64 = (ir.IntType(bits) for bits in (16, 32, 64))
