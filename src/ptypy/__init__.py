@@ -71,6 +71,7 @@ defaults_tree.declare_source(
     "ptypy.core.data",
     "ptypy.simulations",
     "ptypy.experiment",
+    "ptypy.core.data.plugins",
     hint="a class of your own must be imported first, one of ours in a module of its own with "
     "`ptypy.load_ptyscan_module`",
 )
