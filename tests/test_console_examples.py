@@ -1,8 +1,8 @@
-"""What the documentation tells people to type works, in the order of the page, and says what it says.
+"""What the documentation tells people to type works, page by page, and prints what it should.
 
-A page's blocks marked ``console`` hold commands behind ``$`` and, if they matter, lines of what they
-print (``...`` stands for anything, as in doctests). Blocks marked ``yaml``, ``python`` or ``bash`` whose
-first line is a comment with the name of a file are files that the page asks for.
+A page's blocks marked ``console`` hold commands behind ``$`` and, if they matter, lines of what
+they print (``...`` stands for anything, as in doctests). Blocks marked ``yaml``, ``python`` or
+``bash`` whose first line is a comment with a name are files that the page asks for.
 """
 
 import doctest
