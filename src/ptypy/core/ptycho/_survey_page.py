@@ -41,7 +41,7 @@ def as_page(found: Survey, name: str, faults: Sequence[Fault] | None = None) -> 
         lines += [*_scan(scan), ""]
     if found.engines:
         lines += [*_engines(found), ""]
-    if found.scans and found.verdict != "fails":
+    if found.scans and found.verdict != "fails" and all(scan.seen for scan in found.scans):
         lines += [*_memory(found), ""]
     lines += _faults(found.faults if faults is None else faults)
     for title, texts in (
