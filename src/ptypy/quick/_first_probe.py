@@ -1,10 +1,11 @@
 """A first probe, from the frames alone.
 
 In the far field the mean frame is nearly the power of the probe's transform; its phases are not
-known. Most of what beams differ by there is how far from the focus the sample was, a phase that
-is quadratic. So probes of the mean frame's modulus at many distances before and behind the focus
-are tried, each with a few sweeps over some neighbouring frames that change the object only, and
-the one that explains these frames best is taken.
+known. Most of what beams of lenses differ by there is how far from the focus the sample was, a
+phase that is quadratic. So probes of the mean frame's modulus at many distances before and behind
+the focus are tried, and flat disks of many sizes, as pinholes near the sample make: each with a
+few sweeps over some neighbouring frames that change the object only. Those that explain these
+frames best are tried with sweeps that change the probe, too, and what the best has become is taken.
 """
 
 from __future__ import annotations
@@ -33,14 +34,21 @@ PIXELS = 80 * 128 * 128
 FEWEST = 16
 """... but not fewer than this."""
 SWEEPS = 6
+"""Times that each of these frames is visited, for a probe that stays as it is."""
+FINALISTS = 2
+"""Probes of each kind that are tried once more, ..."""
+MORE_SWEEPS = 16
+"""... changing, with so many visits of each frame."""
+DISKS = 6
+"""Sizes of disks that are tried."""
 STEP = 1.2
 """Two quadratic phases that are tried one after the other differ by this [rad], root mean square
 over the light: a probe half a step beside the right one still explains most of a frame."""
-STEPS = 16
+STEPS = 12
 """Most steps on each side of the focus; they become coarser where more were needed."""
 WIDEST = 4.0
 """The widest beam has this part of a frame as its standard deviation: it fills it."""
-DIM = 0.1
+DIM = 0.03
 """The mean frame's modulus counts where it is above this part of its brightest: below is what
 the sample scattered."""
 
@@ -119,20 +127,43 @@ def _pupil(mean: Floats) -> Floats:
 
 
 def _search(modulus: Floats, sample: tuple[Any, Any, Any]) -> Complex:
-    """Find how far from the focus explains the frames best."""
+    """Find the probe that explains the frames best."""
+    strengths = _strengths(modulus)
+    probes = {strength: _probe_at(modulus, strength) for strength in strengths}
+    tried = {strength: _try(probe, sample)[0] for strength, probe in probes.items()}
+    best = min(tried, key=lambda strength: tried[strength])
+    step = float(strengths[1])
+    for between in (best - step / 2, best + step / 2):
+        probes[between] = _probe_at(modulus, between)
+        tried[between] = _try(probes[between], sample)[0]
+    lenses = [(misfit, probes[strength]) for strength, misfit in tried.items()]
+    disks = [(_try(disk, sample)[0], disk) for disk in _disks(modulus.shape)]
+    best_of_both = [
+        probe
+        for kind in (lenses, disks)
+        for _, probe in sorted(kind, key=lambda pair: pair[0])[:FINALISTS]
+    ]
+    last = [_try(probe, sample, MORE_SWEEPS, changes=True) for probe in best_of_both]
+    return min(last, key=lambda pair: pair[0])[1]
+
+
+def _strengths(modulus: Floats) -> list[float]:
+    """Choose quadratic phases from the narrowest beam to beams that fill the frame."""
     y, x = (np.fft.fftshift(np.fft.fftfreq(n)) for n in modulus.shape)
     square, light = y[:, None] ** 2 + x**2, modulus**2 / np.sum(modulus**2)
     spread = np.sqrt(np.sum(light * square**2) - np.sum(light * square) ** 2)
-    widest = np.hypot(*modulus.shape) / np.sqrt(2) / WIDEST * np.sqrt(2)
-    last = _strength_for(modulus, float(widest))
+    last = _strength_for(modulus, float(np.hypot(*modulus.shape)) / WIDEST)
     count = int(np.clip(np.ceil(last * spread / STEP), 2, STEPS))
-    steps = last * np.arange(1, count + 1) / count
-    strengths = [0.0, *steps, *-steps]
-    tried = {strength: _misfit(modulus, strength, sample) for strength in strengths}
-    best = min(tried, key=lambda strength: tried[strength])
-    for between in (best - steps[0] / 2, best + steps[0] / 2):
-        tried[between] = _misfit(modulus, between, sample)
-    return _probe_at(modulus, min(tried, key=lambda strength: tried[strength]))
+    steps = [last * k / count for k in range(1, count + 1)]
+    return [0.0, *steps, *(-step for step in steps)]
+
+
+def _disks(shape: tuple[int, ...]) -> list[Complex]:
+    """Draw flat disks from a few pixels to half a frame in diameter, and somewhat beyond."""
+    y, x = (np.arange(n) - n // 2 for n in shape)
+    distance = np.hypot(y[:, None], x)
+    radii = np.geomspace(2.5, max(min(shape) / 3, 3.0), DISKS)
+    return [np.clip(radius - distance + 0.5, 0, 1).astype(np.complex128) for radius in radii]
 
 
 def _probe_at(modulus: Floats, strength: float) -> Complex:
@@ -165,8 +196,21 @@ def _strength_for(modulus: Floats, width: float) -> float:
     return high
 
 
-def _misfit(modulus: Floats, strength: float, sample: tuple[Any, Any, Any]) -> float:
-    """Say how badly some frames are explained by a probe, whatever the object."""
+def _try(
+    probe: Complex, sample: tuple[Any, Any, Any], sweeps: int = SWEEPS, *, changes: bool = False
+) -> tuple[float, Complex]:
+    """Say how badly some frames are explained by a probe, and what has become of it.
+
+    Parameters
+    ----------
+    probe : (H, W) complex
+    sample : tuple
+        Frames, positions [px], mask.
+    sweeps : int
+        Times that each frame is visited.
+    changes : bool
+        Whether the probe may change.
+    """
     frames, places, trusted = sample
     height, width = frames.shape[-2:]
     energy, distance = float(m2keV(1e-10)), 1.0
@@ -176,17 +220,19 @@ def _misfit(modulus: Floats, strength: float, sample: tuple[Any, Any, Any]) -> f
         energy=energy, distance=distance, psize=tuple(float(n) for n in psize),
         center=(height // 2, width // 2), auto_center=False, saturation=float("inf"),
     )  # fmt: skip
-    light = Param(model=_probe_at(modulus, strength), aperture=None)
+    start = 2 if changes else sweeps + 1
+    light = Param(model=probe, aperture=None)
     pars = Param(
         run="first probe", verbose_level="CRITICAL",
         io=Param(rfile=None, autosave=Param(active=False)),
         scans=Param(trial=Param(name="BlockFull", data=data, illumination=light)),
-        engines=Param(a=Param(name="EPIE", numiter=SWEEPS, probe_update_start=SWEEPS + 1)),
+        engines=Param(a=Param(name="EPIE", numiter=sweeps, probe_update_start=start)),
     )  # fmt: skip
     with _silence():
         run = Ptycho(pars, level=2)
         run.run()
-    return float(run.runtime.iter_info[-1]["residual"])
+    (storage,) = run.probe.storages.values()
+    return float(run.runtime.iter_info[-1]["residual"]), storage.data[0].astype(np.complex128)
 
 
 class _silence:
