@@ -81,34 +81,37 @@ def estimate_probe(
     DataError
         If the frames are dark.
     """
-    trusted = np.ones(frames.shape[-2:], bool) if mask is None else np.asarray(mask, bool)
-    mean = _mean_frame(frames, trusted)
+    parts: tuple[Any, ...] = (None,) * 5
+    if parallel.master:
+        trusted = np.ones(frames.shape[-2:], bool) if mask is None else np.asarray(mask, bool)
+        places = np.asarray(positions_px, np.float64)
+        few = _neighbours(places, frames.shape[-2:])
+        part = trusted if trusted.ndim == 2 else trusted[few]
+        parts = (*_mean_frame(frames, trusted), frames[few], places[few], part)
+    if parallel.size > 1:
+        parts = tuple(parallel.bcast(part) for part in parts)
+    mean, power, *sample = parts
     if not mean.max() > 0:
         raise DataError(
             "a first probe cannot be estimated of dark frames: give `probe`, or look at the mask"
         )
-    places = np.asarray(positions_px, np.float64)
-    few = _neighbours(places, frames.shape[-2:])
-    part = trusted if trusted.ndim == 2 else trusted[few]
-    sample = (np.ascontiguousarray(frames[few]), places[few], np.ascontiguousarray(part))
-    if parallel.size > 1:
-        mean, *shared = (parallel.bcast(array) for array in (mean, *sample))
-        sample = (shared[0], shared[1], shared[2])
     modulus = _pupil(mean)
-    best = _search(modulus, sample)
-    power = float(np.max(np.sum(sample[0] * sample[2], axis=(1, 2), dtype=np.float64)))
+    best = _search(modulus, tuple(sample))
     best *= np.sqrt(power / np.sum(np.abs(best) ** 2))
     return best.astype(np.complex64)
 
 
-def _mean_frame(frames: npt.NDArray[Any], trusted: npt.NDArray[np.bool_]) -> Floats:
-    """Average counts over the frames in which a pixel may be trusted."""
+def _mean_frame(frames: npt.NDArray[Any], trusted: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Average counts over the frames in which a pixel may be trusted; and find the brightest."""
     masks = np.broadcast_to(trusted, frames.shape)
     total, times = np.zeros(frames.shape[1:]), np.zeros(frames.shape[1:])
+    brightest = 0.0
     for frame, mask in zip(frames, masks, strict=True):
-        total += np.where(mask, frame, 0)
+        counts = np.where(mask, frame, 0)
+        total += counts
         times += mask
-    return np.asarray(total / np.maximum(times, 1))
+        brightest = max(brightest, float(counts.sum(dtype=np.float64)))
+    return np.asarray(total / np.maximum(times, 1)), brightest
 
 
 def _neighbours(places: Floats, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
@@ -126,7 +129,7 @@ def _pupil(mean: Floats) -> Floats:
     return np.where(modulus > DIM * np.percentile(modulus, 99.5), modulus, 0.0)
 
 
-def _search(modulus: Floats, sample: tuple[Any, Any, Any]) -> Complex:
+def _search(modulus: Floats, sample: tuple[Any, ...]) -> Complex:
     """Find the probe that explains the frames best."""
     strengths = _strengths(modulus)
     probes = {strength: _probe_at(modulus, strength) for strength in strengths}
@@ -197,7 +200,7 @@ def _strength_for(modulus: Floats, width: float) -> float:
 
 
 def _try(
-    probe: Complex, sample: tuple[Any, Any, Any], sweeps: int = SWEEPS, *, changes: bool = False
+    probe: Complex, sample: tuple[Any, ...], sweeps: int = SWEEPS, *, changes: bool = False
 ) -> tuple[float, Complex]:
     """Say how badly some frames are explained by a probe, and what has become of it.
 
