@@ -21,6 +21,7 @@ from ptypy.errors import DataError
 from ptypy.utils import parallel, verbose
 from ptypy.utils.parameters import Param
 from ptypy.utils.units import m2keV, wavelength
+from ptypy.utils.verbose import Progress
 
 __all__ = ["estimate_probe"]
 
@@ -57,6 +58,8 @@ def estimate_probe(
     frames: npt.NDArray[Any],
     positions_px: npt.NDArray[Any],
     mask: npt.NDArray[np.bool_] | None = None,
+    *,
+    progress: bool = False,
 ) -> npt.NDArray[np.complex64]:
     """Estimate the probe of a far-field scan.
 
@@ -70,6 +73,8 @@ def estimate_probe(
         Positions (y, x) [object px].
     mask : (H, W) or (N, H, W) bool, optional
         True where a pixel may be trusted.
+    progress : bool
+        Show how far it has come, at any level of the log.
 
     Returns
     -------
@@ -96,7 +101,10 @@ def estimate_probe(
             "a first probe cannot be estimated of dark frames: give `probe`, or look at the mask"
         )
     modulus = _pupil(mean)
-    best = _search(modulus, tuple(sample))
+    strengths = _strengths(modulus)
+    total = len(strengths) + 2 + DISKS + 2 * FINALISTS
+    with Progress(total, "finding a first probe", "tried", force=progress) as shown:
+        best = _search(modulus, strengths, tuple(sample), shown)
     best *= np.sqrt(power / np.sum(np.abs(best) ** 2))
     return best.astype(np.complex64)
 
@@ -129,24 +137,31 @@ def _pupil(mean: Floats) -> Floats:
     return np.where(modulus > DIM * np.percentile(modulus, 99.5), modulus, 0.0)
 
 
-def _search(modulus: Floats, sample: tuple[Any, ...]) -> Complex:
+def _search(
+    modulus: Floats, strengths: list[float], sample: tuple[Any, ...], shown: Progress
+) -> Complex:
     """Find the probe that explains the frames best."""
-    strengths = _strengths(modulus)
+
+    def attempt(probe: Complex, sweeps: int = SWEEPS, **how: bool) -> tuple[float, Complex]:
+        found = _try(probe, sample, sweeps, **how)
+        shown.update(1)
+        return found
+
     probes = {strength: _probe_at(modulus, strength) for strength in strengths}
-    tried = {strength: _try(probe, sample)[0] for strength, probe in probes.items()}
+    tried = {strength: attempt(probe)[0] for strength, probe in probes.items()}
     best = min(tried, key=lambda strength: tried[strength])
     step = float(strengths[1])
     for between in (best - step / 2, best + step / 2):
         probes[between] = _probe_at(modulus, between)
-        tried[between] = _try(probes[between], sample)[0]
+        tried[between] = attempt(probes[between])[0]
     lenses = [(misfit, probes[strength]) for strength, misfit in tried.items()]
-    disks = [(_try(disk, sample)[0], disk) for disk in _disks(modulus.shape)]
+    disks = [(attempt(disk)[0], disk) for disk in _disks(modulus.shape)]
     best_of_both = [
         probe
         for kind in (lenses, disks)
         for _, probe in sorted(kind, key=lambda pair: pair[0])[:FINALISTS]
     ]
-    last = [_try(probe, sample, MORE_SWEEPS, changes=True) for probe in best_of_both]
+    last = [attempt(probe, MORE_SWEEPS, changes=True) for probe in best_of_both]
     return min(last, key=lambda pair: pair[0])[1]
 
 
