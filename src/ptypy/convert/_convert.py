@@ -23,6 +23,7 @@ from ptypy.io.export_hdf5 import write_hdf5_result
 from ptypy.io.export_ptylab import write_ptylab_scan
 from ptypy.io.export_tiff import tiff_names, write_tiff_result
 from ptypy.io.frame_files import find_files
+from ptypy.io.h5tree import saying
 from ptypy.io.ptyd import PtydReader
 
 __all__ = ["TARGETS", "convert_file"]
@@ -128,7 +129,21 @@ def convert_file(
     _see_target(kind, source, target, ending, layout)
     _see_free(source, target, ending, force=force)
     if kind == "ptyr":
-        return _without(RESULTS[ending](target, ptyr.read_run(source)))
+        with saying(source):
+            content = ptyr.read_run(source)
+            return _without(RESULTS[ending](target, content))
+    with saying(source):
+        return _convert_scan(
+            source, target, kind, loader=loader, layout=layout, given=given, progress=progress
+        )
+
+
+def _convert_scan(
+    source: Path, target: Path, kind: str, *, loader: str | None, layout: str | None,
+    given: Mapping[str, Any], progress: Progress | None,
+) -> list[str]:  # fmt: skip
+    """Prepare raw data, and write a prepared scan in another form."""
+    ending = target.suffix.lower()
     if kind != "ptyd" or ending == ".ptyd" or loader or given:
         with _prepared(target, ending) as (prepared, is_target):
             lacking = prepare_file(
