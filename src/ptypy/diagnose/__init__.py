@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ptypy.diagnose._file_report import FileReport
     from ptypy.diagnose._frame_sample import FrameSample, sample_frames
     from ptypy.diagnose._inspect import inspect_file, kind_of_file
-    from ptypy.diagnose._make import IN_PIXELS, PIXEL, read_result
+    from ptypy.diagnose._make import IN_PIXELS, NO_ENERGY, PIXEL, read_result
     from ptypy.diagnose._noise import model_intensity, noise_floor, sqrt_variance
     from ptypy.diagnose._panels import (
         show_amplitude,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IN_PIXELS",
+    "NO_ENERGY",
     "PIXEL",
     "Comparison",
     "Field",
@@ -75,6 +76,7 @@ __all__ = [
 
 HOMES = {
     "IN_PIXELS": "_make",
+    "NO_ENERGY": "_make",
     "PIXEL": "_make",
     "Comparison": "_compare",
     "Field": "_field",

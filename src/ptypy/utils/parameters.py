@@ -222,8 +222,7 @@ def param_from_json(filename: str | Path) -> Param:
     FormatError
         If the file is missing, is not JSON, or does not hold an object at its top.
     """
-    from ptypy.utils.config._read import text_of, tree_of
-    from ptypy.utils.config._yaml import read_json_text
+    from ptypy.utils.config import read_json_text, text_of, tree_of
 
     name = str(filename)
     return asParam(tree_of(read_json_text(text_of(Path(filename)), name), name))
@@ -237,8 +236,7 @@ def param_from_yaml(filename: str | Path) -> Param:
     FormatError
         If the file is missing, is not YAML, or does not hold a mapping at its top.
     """
-    from ptypy.utils.config._read import text_of, tree_of
-    from ptypy.utils.config._yaml import read_yaml_text
+    from ptypy.utils.config import read_yaml_text, text_of, tree_of
 
     name = str(filename)
     return asParam(tree_of(read_yaml_text(text_of(Path(filename)), name), name))

@@ -14,7 +14,15 @@ from ptypy.utils.config._yaml import read_json_text, read_yaml_text
 from ptypy.utils.parameters import Param, asParam
 from ptypy.utils.text_utils import listed_names
 
-__all__ = ["ENDINGS", "parameters_of", "read_config", "read_mapping", "read_python", "tree_of"]
+__all__ = [
+    "ENDINGS",
+    "parameters_of",
+    "read_config",
+    "read_mapping",
+    "read_python",
+    "text_of",
+    "tree_of",
+]
 
 ENDINGS = (".yaml", ".yml", ".json", ".py")
 """Endings of files of parameters."""
