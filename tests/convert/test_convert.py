@@ -185,3 +185,67 @@ def test_results_leave_with_axes_in_metres(tmp_path, result, ending, group):
         assert file[group]["x"].attrs["units"] == "m"
         assert np.allclose(file[group]["x"][()], 2e-7 + 3e-8 * np.arange(12))
         assert np.allclose(file[group]["y"][()], -1e-7 + 2e-8 * np.arange(9))
+
+
+def test_many_images_become_one_scan_in_the_order_of_their_numbers(tmp_path):
+    frames = np.random.default_rng(1).poisson(9, (12, 8, 6)).astype(np.uint16)
+    for number, frame in enumerate(frames):
+        np.save(tmp_path / f"f_{number}.npy", frame)
+    positions = np.arange(24.0).reshape(12, 2)
+    np.savetxt(tmp_path / "stage.txt", positions)
+    given = {"positions.file": str(tmp_path / "stage.txt"), "positions.multiplier": -1e-6}
+    convert_file(str(tmp_path / "f_*.npy"), tmp_path / "a.ptyd", parameters=given)
+    back = read_all(tmp_path / "a.ptyd")
+    assert np.array_equal(back.data, frames)
+    assert np.allclose(back.positions, -positions * 1e-6)
+
+
+def test_preparation_is_asked_for_by_its_parameters(tmp_path):
+    data, *_ = scan(tmp_path / "a.ptyd", masks="none", center=(9, 7))
+    convert_file(tmp_path / "a.ptyd", tmp_path / "b.cxi")
+    convert_file(
+        tmp_path / "b.cxi", tmp_path / "c.ptyd", parameters={"rebin": 2, "shape": (16, 12)}
+    )
+    back, meta = read_all(tmp_path / "c.ptyd"), ptyd.PtydReader(tmp_path / "c.ptyd").meta
+    assert back.data.shape == (7, 8, 6)
+    assert back.data.sum() == data[:, 1:17, 1:13].sum()
+    assert np.allclose(meta["psize"], np.multiply(PSIZE, 2))
+
+
+def test_the_command_says_what_is_lost_and_refuses_in_words(tmp_path, capsys):
+    from ptypy.cli import main
+
+    scan(tmp_path / "a.ptyd")
+    source, target = str(tmp_path / "a.ptyd"), str(tmp_path / "b.npy")
+    assert main(["convert", source, target]) == 0
+    assert "no place for" in capsys.readouterr().out
+    assert main(["convert", source, target]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert main(["convert", target, str(tmp_path / "c.ptyd"), "--set", "rebin"]) == 1
+    assert "NAME=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a.ptyd", "chunks/0/data"),
+        ("a.cxi", "entry_1/data_1/data"),
+        ("r.ptyr", "content/obj/S1/data"),
+        ("r.cxi", "entry_1/image_1/data"),
+        ("r.h5", "entry/object/phase"),
+    ],
+)
+def test_viewers_are_led_to_the_picture(tmp_path, result, name, shown):
+    """As silx and nexusformat look for it: `default` from group to group, then `signal`."""
+    scan(tmp_path / "a.ptyd")
+    if name.endswith(("cxi", "h5")):
+        convert_file(tmp_path / ("r.ptyr" if name[0] == "r" else "a.ptyd"), tmp_path / name)
+    with h5py.File(tmp_path / name) as file:
+        group = file
+        while "default" in group.attrs:
+            group = group[group.attrs["default"]]
+        assert group.attrs["NX_class"] == "NXdata"
+        signal = group[group.attrs["signal"]]
+        assert signal == file[shown]
+        for axis in group.attrs.get("axes", ()):
+            assert axis == "." or axis in group

@@ -243,3 +243,11 @@ def test_the_program_shows_a_file_as_ptypys_own_did(tmp_path):
         [*command, "-p", "meta", "--report"], capture_output=True, text=True, check=True
     )
     assert "* energy                    : 8.0" in done.stdout
+
+
+def test_it_is_no_trouble_if_nobody_reads_to_the_end(tmp_path):
+    scan(tmp_path / "a.ptyd")
+    command = [sys.executable, "-m", "ptypy", "inspect", str(tmp_path / "a.ptyd")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()  # as `head` does
+        assert program.stderr.read() == b""

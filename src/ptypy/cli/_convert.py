@@ -16,7 +16,7 @@ DESCRIPTION = (
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("source", help="file to convert")
+    parser.add_argument("source", nargs="+", help="file to convert, or several images")
     parser.add_argument("target", help="file to make")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     parser.add_argument("--loader", metavar="NAME", help="loader that reads raw data")
@@ -33,8 +33,9 @@ def run(options: argparse.Namespace) -> int:
     from ptypy.convert import convert_file
 
     given = dict(_setting(text) for text in options.parameters)
+    source = options.source[0] if len(options.source) == 1 else options.source
     said = convert_file(
-        options.source, options.target, force=options.force, loader=options.loader,
+        source, options.target, force=options.force, loader=options.loader,
         layout=options.layout, parameters=given, progress=None if options.quiet else _Counter(),
     )  # fmt: skip
     if not options.quiet:

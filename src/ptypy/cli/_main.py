@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -60,10 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = next((word for word in words if not word.startswith("-")), None)
     options = _parser(asked).parse_args(words)
     try:
-        return command(options.command).run(options)
+        code = command(options.command).run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read along has gone, as `head` does; what is still to be written must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nptypy: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except (PtypyError, OSError) as error:
+    except (PtypyError, OSError, ImportError) as error:
         print(f"ptypy: {error}", file=sys.stderr)
         return 1

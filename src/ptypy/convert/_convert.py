@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import glob
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from ptypy.io.export_cxi import write_cxi_result, write_cxi_scan
 from ptypy.io.export_hdf5 import write_hdf5_result
 from ptypy.io.export_ptylab import write_ptylab_scan
 from ptypy.io.export_tiff import tiff_names, write_tiff_result
+from ptypy.io.frame_files import find_files
+from ptypy.io.h5tree import saying
 from ptypy.io.ptyd import PtydReader
 
 __all__ = ["TARGETS", "convert_file"]
@@ -52,7 +55,7 @@ TARGETS = {
 
 
 def convert_file(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     target: str | Path,
     *,
     force: bool = False,
@@ -67,8 +70,9 @@ def convert_file(
 
     Parameters
     ----------
-    source : path
-        Raw data, a prepared scan (.ptyd), or a result (.ptyr).
+    source : path, or sequence of paths
+        Raw data, a prepared scan (.ptyd), or a result (.ptyr). Frames may be in several images: a
+        list of them, or a pattern such as ``'scan_*.tif'``.
     target : path
         What it becomes is told by the ending: see `TARGETS`.
     force : bool
@@ -109,17 +113,41 @@ def convert_file(
     []
     ['it has no place for: parameters of the preparation']
     """
-    source, target = Path(source), Path(target)
-    kind = kind_of_file(source)
+    target = Path(target)
     ending = target.suffix.lower()
+    given = dict(parameters or {})
+    if not isinstance(source, str | Path) or (
+        glob.has_magic(str(source)) and not Path(source).exists()
+    ):
+        loader = loader or "ImageStackScan"
+        files = find_files(source)
+        given.setdefault("files", [str(file) for file in files])
+        source, kind = files[0], "images"
+    else:
+        source = Path(source)
+        kind = kind_of_file(source)
     _see_target(kind, source, target, ending, layout)
     _see_free(source, target, ending, force=force)
     if kind == "ptyr":
-        return _without(RESULTS[ending](target, ptyr.read_run(source)))
-    if kind != "ptyd" or loader or parameters:
+        with saying(source):
+            content = ptyr.read_run(source)
+            return _without(RESULTS[ending](target, content))
+    with saying(source):
+        return _convert_scan(
+            source, target, kind, loader=loader, layout=layout, given=given, progress=progress
+        )
+
+
+def _convert_scan(
+    source: Path, target: Path, kind: str, *, loader: str | None, layout: str | None,
+    given: Mapping[str, Any], progress: Progress | None,
+) -> list[str]:  # fmt: skip
+    """Prepare raw data, and write a prepared scan in another form."""
+    ending = target.suffix.lower()
+    if kind != "ptyd" or ending == ".ptyd" or loader or given:
         with _prepared(target, ending) as (prepared, is_target):
             lacking = prepare_file(
-                source, prepared, loader=loader, parameters=parameters, progress=progress
+                source, prepared, loader=loader, parameters=given, progress=progress
             )
             return lacking if is_target else _export(prepared, target, ending, layout, None)
     return _export(source, target, ending, layout, progress)

@@ -24,6 +24,9 @@ Progress = Callable[[int], None]
 CHANGES = ("shape", "center", "auto_center", "rebin", "orientation", "padding")
 """Parameters that change which pixels a frame has. Without them frames stay as they are."""
 
+LAID_OUT = ("Hdf5Loader", "Hdf5LoaderFast", "SwmrLoader", "DiamondNexus")
+"""Loaders that look for the centre themselves, unless they are told where it is."""
+
 NUMBERS = ("energy", "distance", "psize", "center")
 """Geometry that .npz files of ours hold."""
 
@@ -136,11 +139,11 @@ def prepare_file(
     target = Path(target)
     given = _nested(parameters or {})
     name, own = (loader, {}) if loader else choose_loader(path)
-    if loader:
-        own = _naming(loader, str(path), given)
+    if loader and not given.keys() & set(FILES):
+        own = _naming(loader, str(path))
     cls = find_scan(name)
     center = None
-    if loader is None and name != "PtydScan" and not given.keys() & set(CHANGES):
+    if name not in ("PtydScan", *LAID_OUT) and not given.keys() & set(CHANGES):
         center = own.get("center") or _recorded_center(path)
         own["center"] = "fftshift"  # moves nothing
     aside = target.with_name(f".{target.stem}.converting.ptyd")
@@ -212,8 +215,8 @@ FILES = ("file", "files", "source", "intensities.file")
 """Parameters that name the raw data, as loaders call them."""
 
 
-def _naming(loader: str, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell a loader which file it reads, unless the parameters do."""
+def _naming(loader: str, path: str) -> dict[str, Any]:
+    """Tell a loader which file it reads."""
     defaults = find_scan(loader).DEFAULT
     for name in FILES:
         node: Any = defaults
@@ -221,7 +224,6 @@ def _naming(loader: str, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
             node = node.get(step, _ABSENT) if isinstance(node, Mapping) else _ABSENT
         if node is not _ABSENT:
             return _nested({name: path})
-    del given
     raise FormatError(
         f"{loader} has no parameter for the file ({', '.join(FILES)}); give it with `--set`"
     )

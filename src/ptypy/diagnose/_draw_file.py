@@ -22,6 +22,7 @@ from ptypy.diagnose._panels import (
 from ptypy.diagnose._pictures import save_figure
 from ptypy.diagnose._result import Result
 from ptypy.errors import DataError, ParameterError
+from ptypy.io.h5tree import saying
 
 __all__ = ["FORMS", "WHAT", "draw_file", "parts_of"]
 
@@ -77,7 +78,8 @@ def draw_file(
     kind = kind_of_file(source)
     parts = parts_of(kind, what)
     if kind == "ptyr":
-        figure = _draw_result(read_result(source), parts, is_chosen=what is not None)
+        with saying(source):
+            figure = _draw_result(read_result(source), parts, is_chosen=what is not None)
     else:
         sample = sample_frames(source, place=place, number=number, full=full)
         figure = _draw_data(sample, parts)

@@ -18,7 +18,7 @@ from ptypy.io.array_file import ArrayFile, read_array
 from ptypy.io.cxi import cxi_file
 from ptypy.io.dectris_files import dectris_files
 from ptypy.io.frame_files import frame_files
-from ptypy.io.h5tree import look_through
+from ptypy.io.h5tree import look_through, saying
 from ptypy.io.ptyd import PtydReader
 
 __all__ = ["FrameSample", "sample_frames"]
@@ -97,6 +97,11 @@ def sample_frames(
         If there are no frames in it, or not this one.
     """
     path = Path(path)
+    with saying(path):
+        return _sampled(path, place, number, full=full)
+
+
+def _sampled(path: Path, place: str | None, number: int | None, *, full: bool) -> FrameSample:
     source = _open(path, place)
     if source.count < 1:
         raise DataError(f"{path}: there are no frames in it")

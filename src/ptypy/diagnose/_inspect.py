@@ -13,7 +13,7 @@ from ptypy.diagnose._inspect_run import describe_run
 from ptypy.diagnose._inspect_scan import describe_scan
 from ptypy.errors import FormatError
 from ptypy.io import open_h5
-from ptypy.io.h5tree import TROUBLE, look_through, printable
+from ptypy.io.h5tree import TROUBLE, look_through, printable, saying
 
 __all__ = ["inspect_file", "kind_of_file"]
 
@@ -106,7 +106,7 @@ def kind_of_file(path: str | Path) -> str:
     is_hdf5 = begin == SIGNATURE or path.suffix.lower() in HDF5_NAMES
     if not is_hdf5:
         return "arrays" if begin[:4] == ZIP or path.suffix.lower() == ".mat" else "images"
-    with open_h5(path, patience=1.0) as file:
+    with saying(path), open_h5(path, patience=1.0) as file:
         return _kind_of_tree(file)
 
 

@@ -14,6 +14,7 @@ from ptypy.diagnose._frame_sample import FrameSample, sample_frames
 from ptypy.diagnose._inspect import kind_of_file
 from ptypy.diagnose._lengths import write_length
 from ptypy.diagnose._terminal import Depth, curve, fit, half_blocks, resized, side_by_side
+from ptypy.io.h5tree import saying
 
 __all__ = ["show_file"]
 
@@ -60,7 +61,8 @@ def show_file(
     parts = parts_of(kind, what)
     room = max(6, lines - 4)
     if kind == "ptyr":
-        rows = _show_result(source, parts, columns, room, depth)
+        with saying(source):
+            rows = _show_result(source, parts, columns, room, depth)
     else:
         sample = sample_frames(source, place=place, number=number, full=full)
         rows = _show_data(sample, parts, columns, room, depth)

@@ -18,6 +18,10 @@ from ptypy.utils.processors import count_processors
 __all__ = ["describe_system", "system_text"]
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "h5py", "hdf5plugin", "matplotlib")
+"""What it is made with, whatever else its package says that it needs."""
+
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+"""Name of a package, as a requirement begins with it."""
 
 FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve")
 """Features of processors that decide how quick kernels are."""
@@ -53,7 +57,7 @@ def describe_system() -> dict[str, Any]:
             "program": sys.executable,
             "system": platform.platform(),
         },
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": _libraries(),
         "hdf5": _hdf5(),
         "mpi": _mpi(),
         "gpu": _gpu(),
@@ -62,6 +66,22 @@ def describe_system() -> dict[str, Any]:
         "compiled_code": _compiled_code(),
         "optional": _optional(),
     }
+
+
+def _libraries() -> dict[str, str | None]:
+    """Give the versions of all that it needs; None for what is missing."""
+    names = dict.fromkeys(LIBRARIES)
+    for requirement in _requirements():
+        if "extra ==" not in requirement and (name := NAME.match(requirement)) is not None:
+            names[name[0].lower().replace("_", "-")] = None
+    return {name: _version(name) for name in names}
+
+
+def _requirements() -> list[str]:
+    try:
+        return metadata.requires("ptypy") or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def _version(name: str) -> str | None:
@@ -174,14 +194,10 @@ def _compiled_code() -> dict[str, Any]:
 
 def _optional() -> dict[str, Any]:
     """List what extras bring: versions, or None, by extra."""
-    try:
-        wanted = metadata.requires("ptypy") or []
-    except metadata.PackageNotFoundError:
-        return {}
     found: dict[str, Any] = {}
-    for requirement in wanted:
+    for requirement in _requirements():
         extra = re.search(r"""extra\s*==\s*["']([^"']+)["']""", requirement)
-        name = re.match(r"[A-Za-z0-9._-]+", requirement)
+        name = NAME.match(requirement)
         if extra is None or name is None or extra[1] == "dev" or name[0] == "ptypy":
             continue
         found.setdefault(extra[1], {})[name[0]] = _version(name[0])

@@ -87,7 +87,8 @@ def write_cxi_scan(
         _write_frames(file[DETECTOR], reader, progress)
         file["entry_1/data_1/data"] = h5py.SoftLink(f"/{DETECTOR}/data")
         file["entry_1/data_1"].attrs["signal"] = "data"
-        file["entry_1/data_1"].attrs["interpretation"] = "image"
+        # Viewers would look for axes of the names that CXI gives them at the frames.
+        file["entry_1/data_1"].attrs["axes"] = [".", ".", "."]
     # A corner says where the centre is only with pixels of known size.
     kept = ["center"] if "psize" in known else []
     return without_place(reader, "positions", "mask", "masks", "energy", "distance", "psize", *kept)
@@ -131,6 +132,7 @@ def _write_frames(group: Any, reader: PtydReader, progress: Progress | None) -> 
     shape = (reader.num_frames, *(reader.shape or (0, 0)))
     data = group.create_dataset("data", shape, counts_type(reader))
     data.attrs["axes"] = "translation:y:x"
+    data.attrs["interpretation"] = "image"
     mask = mask_of_all(reader)
     masks = None
     if mask is not None:
@@ -209,8 +211,8 @@ def _write_image(image: Any, part: str, ID: str, storage: Mapping[str, Any]) -> 
     data = np.asarray(storage["data"])
     image.attrs["NX_class"] = "NXdata"
     image.attrs["signal"] = "data"
-    image.attrs["interpretation"] = "image"
     image["data"] = data
+    image["data"].attrs["interpretation"] = "image"
     image["data"].attrs["long_name"] = f"{'object' if part == 'obj' else 'probe'} {ID}"
     image["data_space"] = "real"
     image["title"] = f"{'object' if part == 'obj' else 'probe'} {ID}"

@@ -15,11 +15,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.errors import FormatError, PtypyError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io.stored_frames import source_place, unit_of
 from ptypy.io.written_frames import unwritten
 
-__all__ = ["NOTHING", "TROUBLE", "Entry", "look_through", "printable", "shown_size", "storage_of"]
+__all__ = [
+    "NOTHING",
+    "TROUBLE",
+    "Entry",
+    "look_through",
+    "printable",
+    "saying",
+    "shown_size",
+    "storage_of",
+]
 
 TROUBLE = (
     OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError,
@@ -80,6 +90,25 @@ class Entry:
         if self.shape is not None:
             found["shape"] = list(self.shape)
         return found
+
+
+@contextlib.contextmanager
+def saying(path: str | Path) -> Iterator[None]:
+    """Turn whatever a damaged file leads to into an error that says so.
+
+    Raises
+    ------
+    FormatError
+    """
+    try:
+        yield
+    except (PtypyError, ImportError):
+        raise
+    except TROUBLE as error:
+        raise FormatError(
+            f"{path}: cannot be read to its end ({type(error).__name__}: {printable(error)}); it "
+            "may be damaged, and `ptypy inspect` says where"
+        ) from error
 
 
 def printable(text: object) -> str:
