@@ -28,12 +28,12 @@ def _has_gpu():
 def _missing():
     """Say for each marker what it needs and this machine lacks."""
     mpi = _mpiexec() and importlib.util.find_spec("mpi4py")
-    browser = importlib.util.find_spec("playwright")
+    browser = importlib.util.find_spec("playwright") and shutil.which("chromium")
     return {
         "real": None if SHARED.is_dir() else f"needs the measured data in {SHARED}",
         "mpi": None if mpi else "needs mpi4py and mpiexec: pip install 'ptypy[mpi]'",
         "gpu": None if _has_gpu() else "needs a GPU and cupy",
-        "browser": None if browser else "needs a browser driven by playwright",
+        "browser": None if browser else "needs chromium, and playwright to drive it",
     }
 
 

@@ -1,4 +1,4 @@
-"""The one check command: format, lint, strict types, import floors, tests, docs' examples.
+"""The one check command: format, lint, types, import floors, documentation, tests.
 
 Run it as ``python tools/check.py``; CI runs the same lines. ``--fast`` leaves out the tests
 that are marked slow.
@@ -35,6 +35,7 @@ def steps(fast: bool) -> list[tuple[str, list[str]]]:
                 "from importlinter.cli import lint_imports_command; lint_imports_command()",
             ],
         ),
+        ("documentation", [python, "-m", "sphinx", "-qW", "-c", "docs", ".", "build/docs"]),
         ("tests and docs' examples", tests),
     ]
 

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
         errors,
         experiment,
         io,
+        quick,
         resources,
         simulations,
         utils,
     )
+    from ptypy.diagnose import read_result
+    from ptypy.quick import prepare, reconstruct
 
 __all__ = [
     "__version__",
@@ -41,12 +44,23 @@ __all__ = [
     "load_all_ptyscan_modules",
     "load_gpu_engines",
     "load_ptyscan_module",
+    "prepare",
+    "quick",
+    "read_result",
+    "reconstruct",
     "resources",
     "simulations",
     "utils",
 ]
 
 __version__: str
+
+_FUNCTIONS = {
+    "prepare": "ptypy.quick",
+    "read_result": "ptypy.diagnose",
+    "reconstruct": "ptypy.quick",
+}
+"""Functions that can be called as ``ptypy.name``, and the rooms where they are."""
 
 defaults_tree = EvalDescriptor("root")
 """Every parameter there is; the modules that declare them are imported as they are needed."""
@@ -57,6 +71,7 @@ defaults_tree.declare_source(
     "ptypy.core.data",
     "ptypy.simulations",
     "ptypy.experiment",
+    "ptypy.core.data.plugins",
     hint="a class of your own must be imported first, one of ours in a module of its own with "
     "`ptypy.load_ptyscan_module`",
 )
@@ -136,6 +151,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("ptypy")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
     if name in __all__:
         return importlib.import_module(f"ptypy.{name}")
     raise AttributeError(f"module 'ptypy' has no attribute {name!r}")

@@ -3,7 +3,6 @@
 import copy
 import json
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -242,14 +241,7 @@ def test_a_parameter_file_that_is_none_says_why(tmp_path, name, content, message
         u.parameters.load(path)
 
 
-def test_without_pyyaml_a_yaml_file_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ImportError, match="pip install pyyaml"):
-        u.param_from_yaml(tmp_path / "pars.yaml")
-
-
 def test_a_yaml_file_becomes_a_tree(tmp_path):
-    pytest.importorskip("yaml")
     path = tmp_path / "pars.yaml"
     path.write_text("scans:\n  mf:\n    data: {shape: 128}\n")
     assert u.param_from_yaml(path).scans.mf.data.shape == 128

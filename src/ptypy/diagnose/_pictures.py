@@ -10,75 +10,38 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.diagnose._compare import Comparison
+from ptypy.diagnose._panels import (
+    new_figure,
+    show_amplitude,
+    show_error_curve,
+    show_frame,
+    show_image,
+    show_mode,
+    show_phase,
+    show_phase_colours,
+)
 
-__all__ = ["draw_comparison", "draw_error_curve", "draw_frame", "draw_object", "draw_probe"]
-
-INK = "#22303c"
-ACCENT = "#d1495b"
-ENGINE_COLOURS = ("#2e6f95", "#e09f3e", "#5a8f5c", "#8e5a9e")
-
-
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
-    """Make a figure that needs no screen and leaves pyplot's state alone."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, axes
+__all__ = [
+    "draw_comparison",
+    "draw_error_curve",
+    "draw_frame",
+    "draw_object",
+    "draw_probe",
+    "save_figure",
+]
 
 
-def _save(figure: Any, path: str | Path) -> Path:
-    """Write the file whole or not at all."""
+def save_figure(figure: Any, path: str | Path, form: str = "png") -> Path:
+    """Write a figure to a file, PNG or PDF or what else matplotlib knows, whole or not at all."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, dpi=110, format="png")
+    try:
+        figure.savefig(temporary, dpi=110, format=form)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     temporary.replace(path)
     return path
-
-
-def _scale_bar(axis: Any, width: int, pixel: float) -> None:
-    """Draw a bar of a round length, about a fifth of the image."""
-    target = width * pixel / 5
-    exponent = 10.0 ** np.floor(np.log10(target))
-    length = max(step * exponent for step in (1, 2, 5) if step * exponent <= target)
-    x0, y0 = 0.05, 0.05
-    fraction = length / pixel / width
-    axis.plot([x0, x0 + fraction], [y0, y0], transform=axis.transAxes, color="white", lw=6)
-    axis.plot([x0, x0 + fraction], [y0, y0], transform=axis.transAxes, color=INK, lw=3)
-    text = f"{length * 1e9:g} nm" if length < 1e-6 else f"{length * 1e6:g} µm"
-    axis.text(
-        x0 + fraction / 2, y0 + 0.03, text, transform=axis.transAxes, ha="center", va="bottom",
-        color=INK, fontsize=10, bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
-    )  # fmt: skip
-
-
-def _plain(axis: Any, title: str) -> None:
-    axis.set_title(title, color=INK, fontsize=11)
-    axis.set_xticks([])
-    axis.set_yticks([])
-
-
-def _panel(
-    axis: Any,
-    image: npt.NDArray[np.floating],
-    seen: npt.NDArray[np.bool_],
-    *,
-    title: str,
-    colours: str,
-    limits: tuple[float, ...],
-    pixel: float,
-) -> None:
-    """Draw an image where it is known, cut to that, with colour bar and scale bar."""
-    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
-    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    known = np.ma.masked_where(~seen, image)[cut]
-    low, high = limits
-    shown = axis.imshow(known, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-    axis.figure.colorbar(shown, ax=axis, shrink=0.85)
-    _plain(axis, title)
-    _scale_bar(axis, known.shape[1], pixel)
 
 
 def draw_object(
@@ -106,14 +69,12 @@ def draw_object(
     Path
         The file.
     """
-    seen = np.ones(obj.shape, bool) if weight is None else np.asarray(weight) > 0
-    phase = np.angle(obj * np.exp(-1j * np.angle(np.sum(obj[seen]))))
-    figure, axes = _figure(11, 5.2, 2)
-    images = ((phase, "Phase [rad]", "bone"), (np.abs(obj), "Amplitude", "gray"))
-    for axis, (image, title, colours) in zip(axes, images, strict=True):
-        limits = tuple(np.percentile(image[seen], (0.5, 99.5)))
-        _panel(axis, image, seen, title=title, colours=colours, limits=limits, pixel=resolution)
-    return _save(figure, path)
+    seen = None if weight is None else np.asarray(weight) > 0
+    figure = new_figure(11, 5.2)
+    left, right = figure.subplots(1, 2)
+    show_phase(left, obj, pixel=resolution, seen=seen)
+    show_amplitude(right, obj, pixel=resolution, seen=seen)
+    return save_figure(figure, path)
 
 
 def draw_probe(
@@ -135,31 +96,14 @@ def draw_probe(
     Path
         The file.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize, hsv_to_rgb
-
     power = (np.abs(probe) ** 2).sum(axis=(1, 2))
-    figure, axes = _figure(4.2 * len(probe), 4.4, len(probe))
+    figure = new_figure(4.2 * len(probe), 4.4)
+    axes = figure.subplots(1, len(probe), squeeze=False)[0]
     for number, (axis, mode) in enumerate(zip(axes, probe, strict=True)):
-        share = power[number] / power.sum()
-        value = np.abs(mode) / max(float(np.abs(mode).max()), 1e-30)
-        hue = (np.angle(mode) / (2 * np.pi)) % 1.0
-        axis.imshow(hsv_to_rgb(np.stack([hue, np.full_like(value, 0.8), value], axis=-1)))
-        _plain(axis, f"Mode {number + 1}: {share:.1%}")
-        _scale_bar(axis, mode.shape[-1], resolution)
-    wheel = ScalarMappable(norm=Normalize(-np.pi, np.pi), cmap=_phase_colours())
-    bar = figure.colorbar(wheel, ax=list(axes), shrink=0.8, ticks=[-np.pi, 0, np.pi])
-    bar.ax.set_yticklabels(["−π", "0", "π"])
-    bar.set_label("phase [rad]; amplitude is brightness", color=INK, fontsize=9)
-    return _save(figure, path)
-
-
-def _phase_colours() -> Any:
-    """Make the colours that `draw_probe` gives to phases from -pi to pi."""
-    from matplotlib.colors import ListedColormap, hsv_to_rgb
-
-    hue = (np.linspace(-0.5, 0.5, 256)) % 1.0
-    return ListedColormap(hsv_to_rgb(np.stack([hue, 0.8 + 0 * hue, 1 + 0 * hue], axis=-1)))
+        share = power[number] / max(float(power.sum()), 1e-30)
+        show_mode(axis, mode, pixel=resolution, title=f"Mode {number + 1}: {share:.1%}")
+    show_phase_colours(figure, axes)
+    return save_figure(figure, path)
 
 
 def draw_comparison(path: str | Path, found: Comparison, *, resolution: float) -> Path:
@@ -184,7 +128,8 @@ def draw_comparison(path: str | Path, found: Comparison, *, resolution: float) -
     truth, phase = np.angle(found.truth * turn), np.angle(found.aligned * turn)
     difference = np.angle(found.aligned * found.truth.conj())
     low, high = np.percentile(truth[seen], (0.5, 99.5))
-    figure, axes = _figure(15, 4.8, 3)
+    figure = new_figure(15, 4.8)
+    axes = figure.subplots(1, 3)
     tenth = (high - low) / 10
     panels = (
         (phase, "Reconstructed phase [rad]", "bone", (low, high)),
@@ -192,8 +137,8 @@ def draw_comparison(path: str | Path, found: Comparison, *, resolution: float) -
         (difference, "Difference [rad]", "RdBu", (-tenth, tenth)),
     )
     for axis, (image, title, colours, limits) in zip(axes, panels, strict=True):
-        _panel(axis, image, seen, title=title, colours=colours, limits=limits, pixel=resolution)
-    return _save(figure, path)
+        show_image(axis, image, seen, title=title, colours=colours, limits=limits, pixel=resolution)
+    return save_figure(figure, path)
 
 
 def draw_error_curve(
@@ -215,24 +160,9 @@ def draw_error_curve(
     Path
         The file.
     """
-    figure, (axis,) = _figure(7, 4.4)
-    engines = list(dict.fromkeys(entry["engine"] for entry in history))
-    iterations = np.arange(1, len(history) + 1)
-    for engine, colour in zip(engines, ENGINE_COLOURS * len(engines), strict=False):
-        chosen = [k for k, entry in enumerate(history) if entry["engine"] == engine]
-        values = [history[k]["residual"] for k in chosen]
-        axis.plot(iterations[chosen], values, color=colour, lw=2, label=engine)
-    if floor:
-        axis.axhline(floor, color=ACCENT, lw=1.2, ls="--", label="photon noise alone")
-    axis.set_yscale("log")
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_formatter("{x:g}")
-    axis.set_xlabel("iteration")
-    axis.set_ylabel("residual")
-    axis.grid(visible=True, which="both", alpha=0.25)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False)
-    return _save(figure, path)
+    figure = new_figure(7, 4.4)
+    show_error_curve(figure.subplots(), history, floor=floor)
+    return save_figure(figure, path)
 
 
 def draw_frame(
@@ -263,27 +193,6 @@ def draw_frame(
     Path
         The file.
     """
-    from matplotlib.colors import ListedColormap, LogNorm
-    from matplotlib.patches import Rectangle
-
-    figure, (axis,) = _figure(6.4, 5.6)
-    trusted = np.ones(frame.shape, bool) if mask is None else mask
-    values = np.maximum(frame, 0)[trusted]
-    high = float(values.max()) if values.size else 1.0
-    norm = LogNorm(vmin=max(high * 1e-6, 1e-2), vmax=max(high, 1.0))
-    shown = axis.imshow(np.clip(frame, norm.vmin, None), norm=norm, cmap="magma")
-    figure.colorbar(shown, ax=axis, shrink=0.85, label="counts")
-    if not trusted.all():
-        marked = np.ma.masked_where(trusted, np.ones(frame.shape))
-        axis.imshow(marked, cmap=ListedColormap(["#4cc9f0"]), interpolation="nearest")
-    if region is not None:
-        top, left, height, width = region
-        corner = (left - 0.5, top - 0.5)
-        axis.add_patch(Rectangle(corner, width, height, fill=False, color="#90e0ef", lw=1.8))
-        middle = ([left + width // 2], [top + height // 2])
-        axis.plot(*middle, marker="+", color="#90e0ef", ms=12, mew=1.8)
-    _plain(axis, title)
-    marks = ["masked pixels"] * (not trusted.all()) + ["the region used"] * (region is not None)
-    if marks:
-        axis.set_xlabel(f"in blue: {', '.join(marks)}", color=INK, fontsize=9)
-    return _save(figure, path)
+    figure = new_figure(6.4, 5.6)
+    show_frame(figure.subplots(), frame, mask=mask, region=region, title=title)
+    return save_figure(figure, path)

@@ -19,7 +19,13 @@ from ptypy.experiment._hdf5_layout import (
     read_bounds,
     select_frames,
 )
-from ptypy.experiment._hdf5_read import Opener, dataset_of, factor_of, read_numbers
+from ptypy.experiment._hdf5_read import (
+    Opener,
+    dataset_of,
+    factor_of,
+    read_numbers,
+    read_stored,
+)
 from ptypy.io.stored_frames import Window, read_frames
 from ptypy.io.stored_stack import StoredStack, map_frames
 from ptypy.io.written_frames import see_written, unwritten
@@ -254,9 +260,9 @@ class Hdf5Files:
         """Say whether a group names a dataset with one mask, dark or flat for each frame."""
         return self.has(name) and self.is_each(name)
 
-    def field(self, name: str) -> Floats:
-        """Read a mask, dark or flat that all frames share."""
-        stored = read_numbers(self.opened, self.where[name], name)
+    def field(self, name: str) -> npt.NDArray[Any]:
+        """Read a mask, dark or flat that all frames share, in the type that it is stored in."""
+        stored = read_stored(self.opened, self.where[name], name)
         outer = self._look_at(name)[1]
         return (stored if outer is None else stored[outer]).reshape(self.frame_shape)
 

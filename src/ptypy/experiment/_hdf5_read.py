@@ -13,7 +13,7 @@ from ptypy.errors import DataError
 from ptypy.io.stored_frames import follow, reading, see_sources, unit_of
 from ptypy.utils.verbose import logger
 
-__all__ = ["Opener", "dataset_of", "factor_of", "read_dataset", "read_numbers"]
+__all__ = ["Opener", "dataset_of", "factor_of", "read_dataset", "read_numbers", "read_stored"]
 
 Opener = Callable[[str], AbstractContextManager[Any]]
 """Opens an HDF5 file for reading."""
@@ -54,10 +54,15 @@ def read_dataset(opened: Opener, where: Any, name: str) -> Any:
 
 def read_numbers(opened: Opener, where: Any, name: str) -> npt.NDArray[np.float64]:
     """Read a dataset that should hold real numbers."""
+    return read_stored(opened, where, name).astype(np.float64)
+
+
+def read_stored(opened: Opener, where: Any, name: str) -> npt.NDArray[Any]:
+    """Read a dataset that should hold real numbers, in the type that they are stored in."""
     stored = np.asarray(read_dataset(opened, where, name))
     if stored.dtype.kind not in "biuf":
         raise DataError(f"{name}: {where.file}:{where.key} holds {stored.dtype}, not real numbers")
-    return stored.astype(np.float64)
+    return stored
 
 
 def factor_of(

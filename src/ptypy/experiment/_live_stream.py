@@ -34,6 +34,7 @@ class StreamScan(LiveScan):
     help = Where the frames come from, such as tcp://127.0.0.1:5555
     type = str
     userlevel = 0
+    needed = yes
 
     [pattern]
     default = 'pull'

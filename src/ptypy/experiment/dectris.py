@@ -40,6 +40,10 @@ class DectrisScan(FrameScan):
     default = None
     type = file
     help = Master file, such as scan_0042_master.h5
+    needed = yes
+
+    [positions.file]
+    needed = positions.raster.shape, positions_theory
 
     [channel]
     default = None

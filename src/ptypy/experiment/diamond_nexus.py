@@ -35,6 +35,7 @@ class DiamondNexus(CxiScan):
     default = None
     type = str
     help = NeXus file
+    needed = yes
 
     [mask.file]
     default = None

@@ -56,6 +56,10 @@ class FolderWatch(LiveScan):
     help = Folder to watch; it may be made later
     type = str
     userlevel = 0
+    needed = yes
+
+    [positions.file]
+    needed = positions_theory
 
     [pattern]
     default = '*'

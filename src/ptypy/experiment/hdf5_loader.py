@@ -33,21 +33,25 @@ class Hdf5Loader(Hdf5Scan):
     default = None
     type = str
     help = File that holds the frames
+    needed = yes
 
     [intensities.key]
     default = None
     type = str
     help = Dataset of the frames, shape (K, rows, columns) or (A, B, rows, columns)
+    needed = yes
 
     [positions.file]
     default = None
     type = str
     help = File that holds the motor positions
+    needed = positions_theory
 
     [positions.slow_key]
     default = None
     type = str
     help = Dataset of the slow motor, which becomes y
+    needed = positions_theory
 
     [positions.slow_multiplier]
     default = 1.0
@@ -63,6 +67,7 @@ class Hdf5Loader(Hdf5Scan):
     default = None
     type = str
     help = Dataset of the fast motor, which becomes x
+    needed = positions_theory
 
     [positions.fast_multiplier]
     default = 1.0

@@ -36,6 +36,10 @@ class ImageStackScan(FrameScan):
     type = file, list, tuple
     help = File of all frames, or a pattern such as 'scan_*.tif', or a list of files
     doc = What a pattern finds is sorted by the numbers in the names; a list keeps its order.
+    needed = yes
+
+    [positions.file]
+    needed = positions.raster.shape, positions_theory
 
     [file_format]
     default = None

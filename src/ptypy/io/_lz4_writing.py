@@ -15,7 +15,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from ptypy.io._lz4 import MARGIN, byte, copy64, instruction, kernel, pointer, put_byte
+from ptypy.io._lz4 import MARGIN, byte, copy64, kernel, pointer, put_byte
+from ptypy.utils.machine_code import instruction
 
 __all__ = ["TABLE", "encode_lz4", "longest_lz4"]
 

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from ptypy.io._lz4 import MARGIN, TARGET, byte, instruction, kernel, pointer, put_byte
+from ptypy.io._lz4 import MARGIN, byte, kernel, pointer, put_byte
 from ptypy.io._lz4_writing import TABLE, encode_lz4, longest_lz4
 from ptypy.io.unpacking import HEAD, begin, block_elements, decode, get_decoder, scratch_size
+from ptypy.utils.machine_code import TARGET, instruction
 
 __all__ = ["pack_chunks", "unpack_frames"]
 

@@ -5,7 +5,6 @@ What may stand in such a tree is declared by the classes that read it (`ptypy.ut
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -216,45 +215,31 @@ def _converted(value: Any) -> Any:
 
 
 def param_from_json(filename: str | Path) -> Param:
-    """Read a parameter tree from a JSON file.
+    """Read a parameter tree from a JSON file, whatever its ending.
 
     Raises
     ------
     FormatError
         If the file is missing, is not JSON, or does not hold an object at its top.
     """
-    try:
-        content = json.loads(Path(filename).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FormatError(f"no parameter file {str(filename)!r}") from error
-    except ValueError as error:
-        raise FormatError(f"{filename} is not valid JSON: {error}") from error
-    return _top(content, filename)
+    from ptypy.utils.config import read_json_text, text_of, tree_of
+
+    name = str(filename)
+    return asParam(tree_of(read_json_text(text_of(Path(filename)), name), name))
 
 
 def param_from_yaml(filename: str | Path) -> Param:
-    """Read a parameter tree from a YAML file; needs PyYAML.
+    """Read a parameter tree from a YAML file, of version 1.2, whatever its ending.
 
     Raises
     ------
     FormatError
         If the file is missing, is not YAML, or does not hold a mapping at its top.
-    ImportError
-        If PyYAML is not installed.
     """
-    try:
-        import yaml  # type: ignore[import-untyped, unused-ignore]
-    except ImportError as error:
-        raise ImportError(
-            f"reading {filename} needs PyYAML: `pip install pyyaml`, or write the file as JSON"
-        ) from error
-    try:
-        content = yaml.safe_load(Path(filename).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FormatError(f"no parameter file {str(filename)!r}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise FormatError(f"{filename} is not valid YAML: {error}") from error
-    return _top(content, filename)
+    from ptypy.utils.config import read_yaml_text, text_of, tree_of
+
+    name = str(filename)
+    return asParam(tree_of(read_yaml_text(text_of(Path(filename)), name), name))
 
 
 def load(filename: str | Path) -> Param:
@@ -265,15 +250,6 @@ def load(filename: str | Path) -> Param:
     if suffix in {".yaml", ".yml"}:
         return param_from_yaml(filename)
     raise FormatError(f"cannot read parameters from {filename}: use .json, .yaml or .yml")
-
-
-def _top(content: Any, filename: str | Path) -> Param:
-    if not isinstance(content, dict):
-        raise FormatError(
-            f"{filename} holds a {type(content).__name__} at its top; it should be a mapping "
-            "of parameters to values"
-        )
-    return asParam(content)
 
 
 def validate_standard_param(

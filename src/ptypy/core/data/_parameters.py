@@ -135,9 +135,21 @@ class ScanParameters:
     [shape]
     default = 256
     help = Size of the region that is cut out of raw frames [px]
-    type = int, tuple
+    type = int, tuple, str
     doc = One number for a square, (rows, columns), or ``None`` for whole frames. Counted in raw
-     pixels, before orientation and rebinning. What lies outside the frame is not trusted.
+     pixels, before orientation and rebinning. What lies outside the frame is not trusted. With
+     ``'auto'`` the first frames decide: the smallest square about the optical axis that holds all
+     but 0.01 % of the counts above background, of a size that can be transformed fast. What was
+     chosen is told, and kept as ``found_shape``.
+    userlevel = 1
+
+    [find_bad_pixels]
+    default = False
+    help = Whether pixels that do not count as others do are looked for, and not trusted
+    type = bool
+    doc = Dead, hot, stuck and saturated pixels are found by what the first frames, 32 at most,
+     have in common, before any is prepared, and are not trusted in any frame. Rows and columns
+     of the raw frame are kept as ``found_bad_pixels``.
     userlevel = 1
 
     [center]

@@ -39,6 +39,19 @@ class ArgParseDescriptor(Descriptor):
         return int(text) if text.isdigit() else None
 
     @property
+    def needed(self) -> tuple[str, ...] | None:
+        """What must be given instead, any of it, if this is not; None if it need not be given.
+
+        Declared as ``needed = yes``, where nothing else will do (an empty tuple), or as the paths,
+        within the class, of what may stand for it.
+        """
+        text = self.options.get("needed", "").strip()
+        if text.lower() in {"", "no"}:
+            return None
+        others = () if text.lower() == "yes" else text.split(",")
+        return tuple(name.strip() for name in others)
+
+    @property
     def type(self) -> list[str]:
         """Names of the types a value may have; ``@path`` is whatever is declared there.
 

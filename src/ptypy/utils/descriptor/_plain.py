@@ -23,12 +23,14 @@ def plain(node: EvalDescriptor, value: Any) -> Any:
 
     * a scalar of NumPy is the number of Python that it equals, also within a list or tuple;
     * an array of one number, of whatever dimension, is that number, where a number can be meant;
-    * the text ``'None'`` is None, as in files, which have no other way to say it.
+    * the text ``'None'`` is None, as in files, which have no other way to say it;
+    * a list is an array, and a text such as ``'1+2j'`` a complex number, where nothing else can be
+      meant: files have no other way to say these either.
 
     Everything else is given back as it is.
     """
     if isinstance(value, str):
-        return None if value.strip().lower() == "none" else str(value)
+        return None if value.strip().lower() == "none" else _complex(node, str(value))
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -36,6 +38,8 @@ def plain(node: EvalDescriptor, value: Any) -> Any:
         means_one = value.size == 1 and "ndarray" not in types and bool(SINGLE & types)
         return plain(node, value.item()) if means_one else value
     if type(value) in {list, tuple}:
+        if "ndarray" in (types := node.own_types) and not types & {"list", "tuple"}:
+            return _array(value)
         members = [_member(member) for member in value]
         if any(new is not old for new, old in zip(members, value, strict=True)):
             return type(value)(members)
@@ -61,6 +65,26 @@ def plain_tree(node: EvalDescriptor, value: Any) -> Any:
 def is_mapping(value: Any) -> bool:
     """Say whether a value holds others by name."""
     return isinstance(value, Mapping) or (hasattr(value, "items") and hasattr(value, "get"))
+
+
+def _complex(node: EvalDescriptor, text: str) -> str | complex:
+    """Read a text as a complex number where a text cannot be meant."""
+    types = node.own_types
+    if "complex" not in types or "str" in types:
+        return text
+    try:
+        return complex(text.replace(" ", "").replace("i", "j"))
+    except ValueError:
+        return text
+
+
+def _array(value: Any) -> Any:
+    """Make an array of a list of numbers; anything else stays what it is."""
+    try:
+        array = np.array(value)
+    except ValueError:
+        return value
+    return array if array.dtype.kind in "biufc" else value
 
 
 def _member(value: Any) -> Any:
