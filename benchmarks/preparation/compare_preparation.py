@@ -34,7 +34,7 @@ ASKED = {"contiguous": 10.0, "chunked": 10.0, "npy": 10.0, "bitshuffle-lz4": 8.0
 ASKED_OF_TWO, ASKED_OF_COPY, ASKED_OLD_STYLE, ASKED_FRAMES = 1.6, 0.3, 5.0, 5000.0
 SAVES = ["append", "link", "bitshuffle"]
 """Ways of saving; the last one appends frames that are packed."""
-FULL_SIZES = {512: (400, 50), 2048: (32, 8)}
+FULL_SIZES = {512: (800, 50), 2048: (128, 8)}
 """Frames in a file, and in a chunk."""
 QUICK_SIZES = {64: (12, 5)}
 QUICK = {
