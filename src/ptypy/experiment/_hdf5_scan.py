@@ -309,7 +309,7 @@ class Hdf5Scan(PtyScan):
         if region is not None:
             top, left, rows, columns = region
             return slice(top, top + rows), slice(left, left + columns)
-        if info.shape is None or self._read_settings().must_look:
+        if info.shape is None or info.center is None or self._read_settings().must_look:
             return everything
         shape = np.broadcast_to(info.shape, 2)
         middle = np.array(raw) / 2 if isinstance(info.center, str) else info.center

@@ -104,23 +104,22 @@ def _dark_patches(counts: npt.NDArray[np.float64], judged: Mask) -> Mask:
     from scipy.ndimage import label
 
     labels, number = label(dark, np.ones((3, 3)))
-    padded = np.pad(counts, 1)
-    rim_of, beyond = np.pad(judged & ~dark, 1), np.pad(np.zeros_like(dark), 1, constant_values=True)
-    lit, unlit, outside = np.zeros((3, number + 1))
-    places = np.nonzero(dark)
-    patch = labels[places]
-    for dy in (0, 1, 2):
-        for dx in (0, 1, 2):
-            there = places[0] + dy, places[1] + dx
-            is_lit = padded[there] >= PIT
-            lit += np.bincount(patch, rim_of[there] & is_lit, number + 1)
-            unlit += np.bincount(patch, rim_of[there] & ~is_lit, number + 1)
-            outside += np.bincount(patch, beyond[there], number + 1)
+    patch, rim = labels[dark], judged & ~dark
+    is_lit, edge = rim & (counts >= PIT), np.zeros_like(dark)
+    around = [_neighbours(each, each is edge)[dark] for each in (is_lit, rim & ~is_lit, edge)]
+    lit, unlit, outside = (np.bincount(patch, each, number + 1) for each in around)
     # What is dark all the way to the border of the frame may be where no signal gets to.
     unlit += np.where(np.bincount(patch, minlength=number + 1) > SMALL, outside, 0)
     is_fault = (lit >= 3) & (lit >= RIM * (lit + unlit))
     is_fault[0] = False
     return np.asarray(is_fault[labels], dtype=bool)
+
+
+def _neighbours(mask: Mask, beyond: bool) -> npt.NDArray[np.uint8]:
+    """Count for every pixel of how many neighbours something is true, ``beyond`` outside."""
+    padded = np.pad(mask, 1, constant_values=beyond).view(np.uint8)
+    across = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return np.asarray(across[:-2] + across[1:-1] + across[2:])
 
 
 def suggest_search(prepared: Prepared, plan: Plan) -> None:

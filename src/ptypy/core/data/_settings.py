@@ -25,7 +25,7 @@ SAVE_MODES = ("append", "link", "merge")
 """Ways of saving that work."""
 
 WORDING = {
-    "shape": "must be None, a number of pixels, two (rows, columns), or 'auto'",
+    "shape": "must be None, a number of pixels, or two (rows, columns)",
     "orientation": "is not one of 0 … 7, None, or three booleans",
 }
 """What is said of a parameter that is not as declared, where that can be said better."""
@@ -240,7 +240,8 @@ def _shape(value: Any, faults: list[Fault]) -> tuple[int, int] | str | None:
         return value
     pair = _pair(value)
     if pair is None or any(n < 1 or n != int(n) for n in pair):
-        faults.append(Fault("shape", repr(value), WORDING["shape"]))
+        remedy = "must be None, a number of pixels, two (rows, columns), or 'auto'"
+        faults.append(Fault("shape", repr(value), remedy))
         return None
     return (int(pair[0]), int(pair[1]))
 

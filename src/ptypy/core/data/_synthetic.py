@@ -111,8 +111,7 @@ class MoonFlowerScan(PtyScan):
         self.load_common_in_parallel = True
         self._blocks = 0
         p = self.p
-        asks_none = p.shape is None or isinstance(p.shape, str)
-        shape = tuple(int(n) for n in np.broadcast_to(128 if asks_none else p.shape, 2))
+        shape = tuple(int(n) for n in np.broadcast_to(128 if p.shape is None else p.shape, 2))
         self.geo = Geo(energy=p.energy, distance=p.distance, psize=p.psize, shape=shape)
         self._place(np.array(shape))
         self._draw(shape)
@@ -241,8 +240,7 @@ class QuickScan(PtyScan):
         super().__init__(pars, **kwargs)
         p = self.p = self.info
         self.load_common_in_parallel = True
-        asks_none = p.shape is None or isinstance(p.shape, str)
-        shape = tuple(int(n) for n in np.broadcast_to(64 if asks_none else p.shape, 2))
+        shape = tuple(int(n) for n in np.broadcast_to(64 if p.shape is None else p.shape, 2))
         self.geo = Geo(energy=p.energy, distance=p.distance, psize=p.psize, shape=shape)
         count = 100 if p.num_frames is None else int(p.num_frames)
         spacing = float(self.geo.resolution[0] * shape[0] * p.density)
