@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ptypy import defaults_tree
 from ptypy.core.ptycho._needed import needed_faults
 from ptypy.core.ptycho._ptycho import Ptycho
 from ptypy.errors import FormatError, ParameterError
@@ -45,7 +46,7 @@ def parameters_from(path: str | Path, assignments: Sequence[str] = ()) -> Param:
             f"{path}, line {line}: makes its run itself, so that its parameters cannot be looked "
             "at without it. Put that line below `if __name__ == '__main__':`"
         )
-    p = set_values(read_config(path), assignments)
+    p = set_values(read_config(path), assignments, defaults_tree["ptycho"])
     if p.get("run") is None:
         p["run"] = path.stem
     for group in ("scans", "engines"):

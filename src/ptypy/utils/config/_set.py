@@ -19,9 +19,7 @@ OTHER_WAYS = ("source", "recipe")
 """What chooses a class, beside ``name``."""
 
 
-def set_values(
-    p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescriptor | None = None
-) -> Param:
+def set_values(p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescriptor) -> Param:
     """Set parameters as a command line says it.
 
     Parameters
@@ -31,8 +29,8 @@ def set_values(
     assignments : iterable of str
         ``NAME=VALUE`` each: the dotted name of a parameter, and its value as YAML writes it on one
         line (``2``, ``1e-6``, ``[128, 64]``, ``null``). What is not YAML is text.
-    tree : EvalDescriptor, optional
-        The declarations; those of a run, ``ptypy.defaults_tree['ptycho']``, if not given.
+    tree : EvalDescriptor
+        The declarations; those of a run are ``ptypy.defaults_tree['ptycho']``.
 
     Returns
     -------
@@ -46,13 +44,11 @@ def set_values(
 
     Examples
     --------
-    >>> set_values({"io": {"home": "./"}}, ["io.home=/data/today", "frames_per_block=500"])
+    >>> from ptypy import defaults_tree
+    >>> p = {"io": {"home": "./"}}
+    >>> set_values(p, ["io.home=/data/today", "frames_per_block=500"], defaults_tree["ptycho"])
     Param({'io': Param({'home': '/data/today'}), 'frames_per_block': 500})
     """
-    if tree is None:
-        from ptypy import defaults_tree
-
-        tree = defaults_tree["ptycho"]
     changed = asParam(p)
     given, faults = _split(assignments)
     told: set[str] = set()
