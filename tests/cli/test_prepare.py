@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_a_file_that_can_be_gone_on_with(config):
     there = frames_in()
     assert there == 12
     assert "stopping after this chunk" in done.stderr
-    assert f"stopped after {there} frames, which are in {FILE}" in done.stderr
+    assert f"stopped after {there} frames, which are in {FILE}" in done.stdout
     assert done.stderr.splitlines()[-1] == "ptypy: to go on: ptypy prepare moon.yaml --continue"
     assert main(["prepare", "moon.yaml", "-q", *words, "--continue"]) == 0
     assert frames_in() == 39

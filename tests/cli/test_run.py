@@ -225,10 +225,10 @@ def saved():
 def test_ctrl_c_keeps_what_has_been_reached_and_says_how_to_go_on(start):
     process = start(*LONG)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    said, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert re.search(r"stopped by SIGINT after (\d+) iterations, which are in out/dumps", errors)
+    assert re.search(r"stopped by SIGINT after (\d+) iterations, which are in out/dumps", said)
     assert errors.splitlines()[-1] == "ptypy: to go on: ptypy run moon.yaml --continue"
     assert saved()
 

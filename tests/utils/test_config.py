@@ -56,6 +56,9 @@ if __name__ == "__main__":
 TREE = defaults_tree["ptycho"]
 
 
+TREE = defaults_tree["ptycho"]
+
+
 def write(folder, name, text):
     path = folder / name
     path.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ptypy.cli._commands import COMMANDS, command
-from ptypy.errors import PtypyError
+from ptypy.errors import ParallelError, ParameterError, PtypyError
 
 __all__ = ["main"]
 
@@ -72,5 +72,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nptypy: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (PtypyError, OSError, ImportError) as error:
-        print(f"ptypy: {error}", file=sys.stderr)
+        _tell(error)
         return 1
+
+
+def _tell(error: Exception) -> None:
+    """Say what went wrong; of several processes that all know it, one says it."""
+    from ptypy.utils import parallel
+
+    if parallel.size > 1 and not parallel.master:
+        if isinstance(error, ParameterError | ParallelError):
+            return
+        sys.stderr.write(f"ptypy: [{parallel.rank}] {error}\n")
+        return
+    # One call: lines of several processes must not be mixed.
+    sys.stderr.write(f"ptypy: {error}\n")

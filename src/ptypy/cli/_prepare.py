@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt as error:
             if parallel.master:
                 sys.stdout.flush()
-                print(f"ptypy: {error or 'interrupted'}", file=sys.stderr)
+                if not str(error).startswith("stopped"):  # the log has said that
+                    print(f"ptypy: {error or 'interrupted'}", file=sys.stderr)
                 again = f"ptypy prepare {options.config} --continue"
                 print(f"ptypy: to go on: {again}", file=sys.stderr)
             return 130

@@ -171,7 +171,8 @@ def _say_how_to_go_on(options: argparse.Namespace, ptycho: Ptycho, text: str) ->
     if not parallel.master:
         return
     sys.stdout.flush()
-    print(f"ptypy: {text or 'interrupted'}", file=sys.stderr)
+    if not text.startswith("stopped"):  # the log has said that
+        print(f"ptypy: {text or 'interrupted'}", file=sys.stderr)
     autosave = ptycho.p.io.get("autosave") or {}
     if autosave.get("active") and ptycho.runtime.iter_info:
         print(f"ptypy: to go on: ptypy run {options.config} --continue", file=sys.stderr)

@@ -45,8 +45,8 @@ def set_values(p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescr
     Examples
     --------
     >>> from ptypy import defaults_tree
-    >>> tree = defaults_tree["ptycho"]
-    >>> set_values({"io": {"home": "./"}}, ["io.home=/data/today", "frames_per_block=500"], tree)
+    >>> p = {"io": {"home": "./"}}
+    >>> set_values(p, ["io.home=/data/today", "frames_per_block=500"], defaults_tree["ptycho"])
     Param({'io': Param({'home': '/data/today'}), 'frames_per_block': 500})
     """
     changed = asParam(p)
