@@ -204,6 +204,6 @@ def test_the_measured_star_needs_no_more_than_its_frames_and_positions(shared_da
     arrays = np.load(io.BytesIO(bz2.decompress(packed)))
     result = ptypy.reconstruct(
         arrays["data"][0], arrays["scan"][0], position_unit="px", zero_frequency="corner",
-        probe_modes=3, iterations=(40, 40), progress=False,
+        probe_modes=3, iterations=(20, 20), progress=False,
     )  # fmt: skip
     assert result.residual < 0.12
