@@ -188,6 +188,17 @@ def test_frames_that_are_none_are_refused_with_words(frames, words):
         ptypy.prepare(frames, [(0, 0)] * 4, position_unit="px")
 
 
+@pytest.mark.parametrize(
+    ("factor", "how"),
+    [(1e-8, {"position_unit": "px"}), (1.0, {"position_unit": "m", "pixel_size": 1e-8})],
+    ids=["metres as pixels", "pixels as metres"],
+)
+def test_positions_in_another_unit_than_is_said_are_noticed(scan, factor, how):
+    frames, points, _ = scan
+    with pytest.raises(ParameterError, match=r"positions .* pixels of the object.*position_unit"):
+        ptypy.reconstruct(frames, points * factor, **how)
+
+
 def test_help_shows_every_keyword():
     import inspect
 

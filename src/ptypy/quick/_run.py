@@ -16,7 +16,7 @@ from ptypy.diagnose import Result
 from ptypy.errors import Fault, ParameterError
 from ptypy.quick._engines import engines_of
 from ptypy.quick._first_probe import estimate_probe
-from ptypy.quick._geometry import geometry_of
+from ptypy.quick._geometry import check_span, geometry_of
 from ptypy.quick._options import Options, complete, shows_options
 from ptypy.quick._sources import Frames, array_of, frames_of
 from ptypy.utils import verbose
@@ -176,7 +176,10 @@ def _prepared(
     probe = array_of(asked["probe"], "probe", faults, "buifc")
     shape = None if source is None else source.shape
     numbers, tags = geometry_of(asked, shape, faults)
+    before = len(faults)
     _compare(shape, places, mask, probe, faults)
+    if numbers and places is not None and shape is not None and len(faults) == before:
+        check_span(places, numbers, asked, shape, faults)
     if faults or source is None:
         raise ParameterError(faults)
     arrays = {"positions": places, "mask": mask, "probe": probe}
