@@ -148,6 +148,15 @@ def test_a_region_of_half_the_width_gives_pixels_twice_as_wide(scan):
     assert result.positions == pytest.approx(points, abs=1e-6)
 
 
+def test_a_run_that_has_not_begun_can_be_drawn(scan):
+    frames, points, _ = scan
+    run = ptypy.prepare(frames, points, position_unit="px", probe=np.ones((9, 9)))
+    result = ptypy.diagnose.Result.from_run(run)
+    assert result.iterations == 0
+    assert np.isnan(result.residual)
+    assert "Object: phase [rad]" in [axis.get_title() for axis in result.plot().axes]
+
+
 def test_masked_pixels_are_not_looked_at(scan):
     frames, points, _ = scan
     mask = np.ones((64, 64), bool)
