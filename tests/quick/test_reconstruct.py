@@ -148,6 +148,15 @@ def test_a_region_of_half_the_width_gives_pixels_twice_as_wide(scan):
     assert result.positions == pytest.approx(points, abs=1e-6)
 
 
+def test_a_run_that_has_not_begun_can_be_drawn(scan):
+    frames, points, _ = scan
+    run = ptypy.prepare(frames, points, position_unit="px", probe=np.ones((9, 9)))
+    result = ptypy.diagnose.Result.from_run(run)
+    assert result.iterations == 0
+    assert np.isnan(result.residual)
+    assert "Object: phase [rad]" in [axis.get_title() for axis in result.plot().axes]
+
+
 def test_masked_pixels_are_not_looked_at(scan):
     frames, points, _ = scan
     mask = np.ones((64, 64), bool)
@@ -188,6 +197,17 @@ def test_frames_that_are_none_are_refused_with_words(frames, words):
         ptypy.prepare(frames, [(0, 0)] * 4, position_unit="px")
 
 
+@pytest.mark.parametrize(
+    ("factor", "how"),
+    [(1e-8, {"position_unit": "px"}), (1.0, {"position_unit": "m", "pixel_size": 1e-8})],
+    ids=["metres as pixels", "pixels as metres"],
+)
+def test_positions_in_another_unit_than_is_said_are_noticed(scan, factor, how):
+    frames, points, _ = scan
+    with pytest.raises(ParameterError, match=r"positions .* pixels of the object.*position_unit"):
+        ptypy.reconstruct(frames, points * factor, **how)
+
+
 def test_help_shows_every_keyword():
     import inspect
 
@@ -204,6 +224,6 @@ def test_the_measured_star_needs_no_more_than_its_frames_and_positions(shared_da
     arrays = np.load(io.BytesIO(bz2.decompress(packed)))
     result = ptypy.reconstruct(
         arrays["data"][0], arrays["scan"][0], position_unit="px", zero_frequency="corner",
-        probe_modes=3, iterations=(40, 40), progress=False,
+        probe_modes=3, iterations=(20, 20), progress=False,
     )  # fmt: skip
     assert result.residual < 0.12

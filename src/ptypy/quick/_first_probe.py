@@ -169,7 +169,7 @@ def _strengths(modulus: Floats) -> list[float]:
     """Choose quadratic phases from the narrowest beam to beams that fill the frame."""
     y, x = (np.fft.fftshift(np.fft.fftfreq(n)) for n in modulus.shape)
     square, light = y[:, None] ** 2 + x**2, modulus**2 / np.sum(modulus**2)
-    spread = np.sqrt(np.sum(light * square**2) - np.sum(light * square) ** 2)
+    spread = np.sqrt(max(np.sum(light * square**2) - np.sum(light * square) ** 2, 0.0))
     last = _strength_for(modulus, float(np.hypot(*modulus.shape)) / WIDEST)
     count = int(np.clip(np.ceil(last * spread / STEP), 2, STEPS))
     steps = [last * k / count for k in range(1, count + 1)]
@@ -248,7 +248,11 @@ def _try(
     )  # fmt: skip
     with _silence():
         run = Ptycho(pars, level=2)
-        run.run()
+        try:
+            run.run()
+        except DataError:
+            # A probe with which nothing finite comes out explains nothing.
+            return float("inf"), probe
     (storage,) = run.probe.storages.values()
     return float(run.runtime.iter_info[-1]["residual"]), storage.data[0].astype(np.complex128)
 

@@ -11,11 +11,14 @@ from ptypy.diagnose import IN_PIXELS, NO_ENERGY, PIXEL
 from ptypy.errors import Fault
 from ptypy.utils.units import m2keV, wavelength
 
-__all__ = ["geometry_of"]
+__all__ = ["check_span", "geometry_of"]
 
 MADE_UP_WAVELENGTH = 1e-10
 """Stands for the wavelength where none is given [m]; only its product with the distance, over the
 size of a pixel, has a meaning, and that is chosen."""
+
+FARTHEST = 1e6
+"""Positions that lie farther apart than this [object px] are in another unit."""
 
 MADE_UP_DISTANCE = 1.0
 """Stands for the distance where none is given [m]."""
@@ -71,6 +74,40 @@ def geometry_of(
         numbers = {"energy": float(setup["energy"]), "distance": float(setup["distance"])}
         return {**numbers, "psize": _pair_or_number(setup["detector_pixel"])}, []
     return _made_up(given["pixel_size"], setup["energy"], np.array(shape[-2:]))
+
+
+def check_span(
+    places: npt.NDArray[Any],
+    numbers: dict[str, Any],
+    asked: dict[str, Any],
+    shape: tuple[int, ...],
+    faults: list[Fault],
+) -> None:
+    """Note that positions cannot be in the unit that is said.
+
+    Parameters
+    ----------
+    places : (N, 2) float
+        In metres or pixels, as ``asked["position_unit"]`` says.
+    numbers : dict
+        What `geometry_of` gave.
+    asked : dict
+        Options.
+    shape : tuple
+        Of the frames as they are stored.
+    faults : list of Fault
+        Receives what is wrong.
+    """
+    pixel = wavelength(numbers["energy"]) * numbers["distance"] / np.asarray(numbers["psize"])
+    size = pixel / np.array(shape[-2:]) if asked["position_unit"] == "m" else 1.0
+    span = float(np.max(np.ptp(np.asarray(places, dtype=np.float64), axis=0) / size))
+    if len(places) > 1 and not 1 <= span <= FARTHEST:
+        extent = f"{np.max(np.ptp(places, axis=0)):.3g} {asked['position_unit']}"
+        remedy = (
+            f"is {span:.3g} pixels of the object: are they in metres, or in pixels, as "
+            "`position_unit` says, and is the size of a pixel right?"
+        )
+        faults.append(Fault("positions", f"extent {extent}", remedy))
 
 
 def _made_up(

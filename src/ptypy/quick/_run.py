@@ -16,7 +16,7 @@ from ptypy.diagnose import Result
 from ptypy.errors import Fault, ParameterError
 from ptypy.quick._engines import engines_of
 from ptypy.quick._first_probe import estimate_probe
-from ptypy.quick._geometry import geometry_of
+from ptypy.quick._geometry import check_span, geometry_of
 from ptypy.quick._options import Options, complete, shows_options
 from ptypy.quick._sources import Frames, array_of, frames_of
 from ptypy.utils import verbose
@@ -53,7 +53,7 @@ def reconstruct(
     iterations : int or sequence of int
         Of all engines, or of each.
     save : path, optional
-        ``.ptyr`` file that receives the result.
+        ``.ptyr`` file that receives the result, after each engine, and when Ctrl-C ends the run.
     progress : bool
         Show how far it has come.
     **how
@@ -84,6 +84,9 @@ def reconstruct(
         faults.append(Fault("save", repr(str(save)), "results are files that end in .ptyr"))
     run = _prepared(frames, positions, dict(how), faults, progress=progress)
     run.p.engines = engines
+    if save is not None:
+        # Each engine leaves its result there, and so does a run that Ctrl-C ends.
+        run.p.io.rfile = str(Path(save).absolute()).replace("%", "%%")
     total = sum(int(pars.numiter) for pars in engines.values())
     with Progress(total, "reconstructing", "iterations", force=True) as shown:
         # A run of which more is to be heard has a bar of its own.
@@ -94,8 +97,6 @@ def reconstruct(
         finally:
             forget()
     run.finalize()
-    if save is not None:
-        run.save_run(save)
     result = Result.from_run(run)
     return result if save is None else replace(result, source=Path(save))
 
@@ -176,7 +177,10 @@ def _prepared(
     probe = array_of(asked["probe"], "probe", faults, "buifc")
     shape = None if source is None else source.shape
     numbers, tags = geometry_of(asked, shape, faults)
+    before = len(faults)
     _compare(shape, places, mask, probe, faults)
+    if numbers and places is not None and shape is not None and len(faults) == before:
+        check_span(places, numbers, asked, shape, faults)
     if faults or source is None:
         raise ParameterError(faults)
     arrays = {"positions": places, "mask": mask, "probe": probe}
