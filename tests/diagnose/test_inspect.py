@@ -160,6 +160,16 @@ def test_a_set_of_linked_files_is_shown_as_one_tree(tmp_path):
     assert any("a.part0" in text for text in inspect_file(tmp_path / "a.ptyd").faults)
 
 
+def test_positions_that_are_not_as_many_as_frames_are_wrong(tmp_path):
+    with h5py.File(tmp_path / "a.cxi", "w") as file:
+        file["cxi_version"] = 160
+        file["entry_1/data_1/data"] = np.ones((5, 8, 8), np.uint16)
+        file["entry_1/sample_1/geometry_1/translation"] = np.zeros((4, 3))
+    report = inspect_file(tmp_path / "a.cxi")
+    assert report.kind == "cxi"
+    assert any("4" in text and "5" in text for text in report.faults)
+
+
 @pytest.mark.real
 def test_files_of_other_programs_are_sound_and_described(shared_data):
     kinds = {
