@@ -60,6 +60,6 @@ def test_a_page_can_be_typed_as_it_stands(page, tmp_path):
                 assert done.returncode == 0, f"{command}\n{done.stdout}"
                 if expected:
                     same = doctest.OutputChecker().check_output(
-                        f"...\n{expected}\n...", f"\n{done.stdout}\n", LIKE
+                        f"[...{expected}...]", f"[{done.stdout.strip()}]", LIKE
                     )
                     assert same, f"{command}\nshould print\n{expected}\nand printed\n{done.stdout}"

@@ -190,3 +190,16 @@ def test_a_folder_that_cannot_hold_results_is_found(check, beamtime):
     code, page = check(f"io.home={Path('scan.yaml')}")
     assert code == 1
     assert "cannot hold results" in page
+
+
+def test_a_scan_that_has_not_begun_can_be_looked_at(check, beamtime):
+    (beamtime / "watched").mkdir(exist_ok=True)
+    (beamtime / "stage.csv").write_text("y,x\n0,0\n0,1\n1,0\n")
+    code, page = check(
+        "scans.flower.data={name: FolderWatch, folder: watched, shape: 64, "
+        "positions: {file: stage.csv, multiplier: 1e-6}}",
+    )
+    assert code == 0
+    assert "frames      3; none has come yet" in page
+    assert "no frame has come yet" in page.split("Worth knowing")[1]
+    assert "Memory" not in page

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ptypy import defaults_tree
 from ptypy.cli import main
+from ptypy.experiment import PTYSCANS
 from ptypy.io import h5read
 from ptypy.utils.config import read_config
 from ptypy.utils.launching import find_launcher, launch
@@ -57,6 +59,63 @@ def test_yaml_json_and_python_give_the_same_run(config, capsys):
         assert "the result, after EPIE" in capsys.readouterr().out
 
 
+OWN_LOADER = """
+import numpy as np
+from beside import POSITIONS
+from ptypy.core.data import PtyScan
+from ptypy.experiment import register
+from ptypy.utils import Param
+
+@register()
+class FlatScan(PtyScan):
+    '''Gives flat frames.
+
+    Defaults:
+
+    [name]
+    default = FlatScan
+    help = Flat frames
+    type = str
+    '''
+
+    def load_positions(self):
+        return POSITIONS
+
+    def load(self, indices):
+        return {k: np.full((32, 32), 7.0) for k in indices}, {}, {}
+
+data = Param(name="FlatScan", shape=32, energy=8.0, distance=1.0, psize=1e-4)
+p = Param(scans=Param(flat=Param(name="BlockFull", data=data)), io=Param(home="out"))
+p.engines = Param(e=Param(name="EPIE", numiter=2))
+"""
+
+
+@pytest.fixture
+def loaders():
+    """Loaders that are known; others are forgotten again."""
+    group = defaults_tree["scandata"]
+    known = set(group.children)
+    yield
+    for name in set(group.children) - known:
+        group.prune_child(name)
+        PTYSCANS.pop(name, None)
+
+
+@pytest.mark.usefixtures("loaders")
+def test_a_loader_in_the_file_and_modules_beside_it_are_found(config, monkeypatch):
+    folder = config.parent / "project"
+    folder.mkdir()
+    (folder / "own.py").write_text(OWN_LOADER)
+    (folder / "beside.py").write_text(
+        "import numpy as np\nPOSITIONS = 1e-6 * np.mgrid[:4, :4].reshape(2, -1).T\n"
+    )
+    monkeypatch.delitem(sys.modules, "beside", raising=False)
+    assert main(["check", "project/own.py"]) == 0
+    assert main(["run", "project/own.py", "-q"]) == 0
+    assert Path("out/recons/own/own_EPIE_0002.ptyr").exists()
+    assert str(folder) not in sys.path
+
+
 def test_what_is_set_on_the_command_line_counts(config, capsys):
     words = ["--set", "engines.engine00.numiter=2", "--set", "run=other", "--quiet"]
     assert main(["run", str(config), *words]) == 0
@@ -68,7 +127,8 @@ def test_what_is_set_on_the_command_line_counts(config, capsys):
 def test_what_is_null_is_left_out(config):
     words = ["--set", "engines.engine01={name: ML, numiter: 1}", "--set", "engines.engine00=null"]
     assert main(["run", str(config), *words]) == 0
-    assert [path.name for path in Path("out/recons/moon").iterdir()] == ["moon_ML_0001.ptyr"]
+    names = {path.name for path in Path("out/recons/moon").iterdir()}
+    assert names == {"moon_ML_0001.ptyr", "moon_ML_0001.html"}
 
 
 def test_a_log_has_times_and_no_carriage_returns(config, capsys):

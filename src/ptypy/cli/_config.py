@@ -61,7 +61,8 @@ def start_processes(name: str, options: argparse.Namespace, more: list[str]) -> 
     """
     from ptypy.utils.launching import launch
 
-    words = ["-m", "ptypy", name, str(options.config), *more]
+    # -P: a folder of that name in the working directory is not meant.
+    words = ["-P", "-m", "ptypy", name, str(options.config), *more]
     words += [word for text in options.assignments for word in ("--set", text)]
     words += ["--quiet"] * options.quiet + ["-v"] * options.verbose
     return launch(words, options.processes)

@@ -82,7 +82,7 @@ def reconstruct(
     engines = engines_of(engine, iterations, faults)
     if save is not None and Path(save).suffix != ".ptyr":
         faults.append(Fault("save", repr(str(save)), "results are files that end in .ptyr"))
-    run = _prepared(frames, positions, dict(how), faults)
+    run = _prepared(frames, positions, dict(how), faults, progress=progress)
     run.p.engines = engines
     total = sum(int(pars.numiter) for pars in engines.values())
     with Progress(total, "reconstructing", "iterations", force=True) as shown:
@@ -158,7 +158,14 @@ def prepare(frames: Any, positions: Any, **how: Unpack[Options]) -> Ptycho:
     return _prepared(frames, positions, dict(how), [])
 
 
-def _prepared(frames: Any, positions: Any, how: dict[str, Any], faults: list[Fault]) -> Ptycho:
+def _prepared(
+    frames: Any,
+    positions: Any,
+    how: dict[str, Any],
+    faults: list[Fault],
+    *,
+    progress: bool = False,
+) -> Ptycho:
     """Look at all that is given, say all that is wrong, and make the run."""
     asked = complete(how, faults)
     source = frames_of(frames, faults)
@@ -173,7 +180,10 @@ def _prepared(frames: Any, positions: Any, how: dict[str, Any], faults: list[Fau
     if faults or source is None:
         raise ParameterError(faults)
     arrays = {"positions": places, "mask": mask, "probe": probe}
-    return _make(source, arrays, asked, numbers, tags)
+    run = _make(source, arrays, asked, numbers, tags)
+    if probe is None:
+        _set_probe(run, int(asked["probe_modes"]), progress and not _is_heard())
+    return run
 
 
 def _compare(
@@ -232,8 +242,6 @@ def _make(
     pars.verbose_level = _level()
     run = Ptycho(pars, level=1)
     run.init_data(print_stats=False)
-    if arrays["probe"] is None:
-        _set_probe(run, modes)
     # Frames are no parameters: whoever saves the run would save them, too.
     told = run.p.scans[LABEL].data
     told.frames = told.frames if isinstance(told.frames, str) else None
@@ -241,7 +249,7 @@ def _make(
     return run
 
 
-def _set_probe(run: Ptycho, modes: int) -> None:
+def _set_probe(run: Ptycho, modes: int, progress: bool) -> None:
     """Let the run begin from a probe that its frames tell of."""
     (probe,), (obj,) = run.probe.storages.values(), run.obj.storages.values()
     blocks = run.model.blocks
@@ -250,7 +258,7 @@ def _set_probe(run: Ptycho, modes: int) -> None:
     masks = [np.broadcast_to(block.mask, block.counts.shape) for block in blocks]
     trusted = blocks[0].mask if len(blocks) == 1 else np.concatenate(masks)
     places = np.concatenate([block.object_views.coord for block in blocks]) / obj.psize
-    found = estimate_probe(counts, places, trusted)
+    found = estimate_probe(counts, places, trusted, progress=progress)
     geometry = blocks[0].geometry
     # The estimate knows no curvature of the way to the detector; where there is one, it is added.
     found = found * np.conj(geometry.propagator.pre_phase)

@@ -145,6 +145,11 @@ class Param(dict[str, Any]):
     def __str__(self) -> str:
         return "\n".join(report_lines(self, depth=7))
 
+    def _repr_html_(self) -> str:
+        from ptypy.utils._param_html import param_as_html
+
+        return param_as_html(self)
+
     def get(self, key: str, default: Any = None) -> Any:
         """Look up one name; ``default`` also for a value that nobody gave (`Placeholder`)."""
         value = super().get(key, default)

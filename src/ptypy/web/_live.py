@@ -7,6 +7,7 @@ Pictures are copies that the run's thread makes when somebody wants them.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections import deque
@@ -33,6 +34,9 @@ SOONEST = 0.2
 """Least time between two pictures [s]."""
 BUDGET = 0.004
 """Time for residuals of frames when a picture is due [s]."""
+SPARE = 4
+"""Copies whose memory is kept."""
+HOLDERS = 3
 PATIENCE = 2.0
 """How long a page waits for the run to come by; then it gets what is there [s]."""
 FORGOTTEN = 5.0
@@ -63,6 +67,7 @@ class Live:
         """Whether it is to end."""
         self._wanted: dict[Layer, float] = {}
         self._copies: dict[Layer, Array] = {}
+        self._spare: list[Array] = []
         self._due = 0.0
         self._held = 0.0
         self._passes: deque[tuple[float, int]] = deque(maxlen=20)
@@ -129,11 +134,22 @@ class Live:
         """Copy the layers that pages show."""
         now = time.monotonic()
         self._wanted = {k: t for k, t in list(self._wanted.items()) if now - t < FORGOTTEN}
-        self._copies = {layer: self._data(layer).copy() for layer in self._wanted}
+        self._copies = {layer: self._copied(self._data(layer)) for layer in self._wanted}
         self.version += 1
         waiting, self._waiting = self._waiting, []
         for event in waiting:
             self.soon(event.set)
+
+    def _copied(self, data: Array) -> Array:
+        """Copy into memory that was used before, if nobody reads it: new pages cost more."""
+        self._spare = [one for one in self._spare if one.shape == data.shape][-SPARE:]
+        for one in self._spare:
+            # The list, the loop and the question itself hold it; whoever reads a picture does, too.
+            if sys.getrefcount(one) <= HOLDERS and one.dtype == data.dtype:
+                np.copyto(one, data)
+                return one
+        self._spare.append(data.copy())
+        return self._spare[-1]
 
     def _judge(self, budget: float) -> None:
         """Find the residuals of the next frames, for so long [s]."""
@@ -276,7 +292,7 @@ class Live:
     def rest(self) -> None:
         """Tell no more: nobody looks on, and the run is not held up at all."""
         self._tell = None
-        self._copies = {}
+        self._copies, self._spare = {}, []
 
     def close(self) -> None:
         """End; a run that pauses goes on."""

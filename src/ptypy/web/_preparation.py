@@ -22,8 +22,10 @@ from ptypy.web._server import Answer, Client
 
 __all__ = ["Preparation"]
 
-NEWS = 0.4
+NEWS = 0.5
 """Time between two pieces of news about the sample [s]."""
+PREVIEW = 500
+"""Edge of the prepared frame as it is shown, at least [px]."""
 TILE = 56
 """Least edge of the small pictures of orientations [px]."""
 
@@ -49,6 +51,7 @@ class Preparation:
         self._frames: Frames | None = None
         self._sample: Sample | None = None
         self._mask: npt.NDArray[np.bool_] | None = None
+        self._owns_mask = False
         self._sampling: asyncio.Task[None] | None = None
         self._clients: list[Client] = []
 
@@ -96,6 +99,7 @@ class Preparation:
         frames = Frames(named)
         self._frames, self._sample = frames, Sample(frames)
         self._mask = frames.trusted.copy()
+        self._owns_mask = False
 
     @property
     def _opened(self) -> tuple[Frames, Sample, npt.NDArray[np.bool_]]:
@@ -243,10 +247,12 @@ class Preparation:
         settings = read_settings(asked["settings"])
         values, trusted = self._picture(asked["of"])
         prepared = frames.prepare(values, mask & trusted, settings)
-        head, numbers = code_real(prepared.counts, prepared.mask, log=True)
+        step = max(1, max(prepared.counts.shape) // PREVIEW)
+        small = reduce(np.where(prepared.mask, prepared.counts, 0), step, "max")
+        head, numbers = code_real(small, reduce(prepared.mask, step, "max"), log=True)
         head |= {
-            "center": prepared.center, "notes": prepared.notes, "dtype": str(prepared.counts.dtype),
-            "untrusted": int((~prepared.mask).sum()),
+            "center": prepared.center, "notes": prepared.notes, "step": step,
+            "whole": prepared.counts.shape, "untrusted": int((~prepared.mask).sum()),
         }  # fmt: skip
         return head, numbers
 
@@ -272,8 +278,9 @@ class Preparation:
         values, trusted = self._picture(0)
         # What does not fit is refused before anything is written.
         frames.prepare(values, mask & trusted, settings)
-        changed_mask = mask if bool((mask != frames.trusted).any()) else None
-        saved = save_settings(self.path, frames, settings, changed_mask)
+        # Once a mask has been written the config names it, even if it is the scan's own again.
+        self._owns_mask |= bool((mask != frames.trusted).any())
+        saved = save_settings(self.path, frames, settings, mask if self._owns_mask else None)
         return saved, b""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +70,12 @@ class Viewer:
     def finish(self) -> None:
         """Tell pages that the run has ended; they go on showing what it found."""
         self._live.set_state("stopped" if self._live.stops else "finished")
+
+    def wait(self) -> None:
+        """Go on serving after the run, until nobody looks on any more, or until Ctrl-C."""
+        with contextlib.suppress(KeyboardInterrupt):
+            while self.watchers:
+                time.sleep(0.2)
 
     def close(self) -> None:
         """End the server, and let the run alone. May be called twice."""

@@ -44,8 +44,7 @@ def judge(
     slots, mine = indices
     fully = settings.find_bad_pixels
     seen = look(loaded, raw, slots, mine, weights=weights, fix=fix, fully=fully)
-    without = seen.strange != 0
-    center = _find_center(seen, raw, without) if settings.must_find_center else None
+    center = _find_center(seen, raw) if settings.must_find_center else None
     axis = settings.center_in(raw) if center is None else center
     spare_axis(seen.strange, axis)
     if not fully:
@@ -60,9 +59,13 @@ def judge(
     return Found(center, shape, bad)
 
 
-def _find_center(seen: Look, raw: Pair, without: npt.NDArray[np.bool_]) -> tuple[float, float]:
+def _find_center(seen: Look, raw: Pair) -> tuple[float, float]:
     """Find where the optical axis is; where there are no counts at all it is the middle."""
-    center = seen.center(without)
+    first = seen.center(seen.strange != 0)
+    if first is not None:
+        # A bright pixel near it is the beam itself, and counts.
+        spare_axis(seen.strange, first)
+    center = seen.center(np.zeros(raw, bool) if first is None else seen.strange != 0)
     if center is None:
         logger.warning(
             "the first frames have no counts, so their centre cannot be found: the middle of the "

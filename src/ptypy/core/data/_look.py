@@ -46,7 +46,7 @@ LEAST = 8
 """Frames that are looked at, however large they are."""
 ROOM = 288 << 20
 """No more than would take so much memory with four bytes a pixel [bytes]: 16 of 2070 x 2167 px."""
-STRIP = 32
+STRIP = 8
 """Rows that a thread surveys at once."""
 FACTOR = 5.0
 """A pixel that counts so many times more than its second brightest neighbour is no wave's.

@@ -143,15 +143,6 @@ class ScanParameters:
      chosen is told, and kept as ``found_shape``.
     userlevel = 1
 
-    [find_bad_pixels]
-    default = False
-    help = Whether pixels that do not count as others do are looked for, and not trusted
-    type = bool
-    doc = Dead, hot, stuck and saturated pixels are found by what the first frames, 32 at most,
-     have in common, before any is prepared, and are not trusted in any frame. Rows and columns
-     of the raw frame are kept as ``found_bad_pixels``.
-    userlevel = 1
-
     [center]
     default = 'fftshift'
     help = Where the optical axis meets the raw frame [px]
@@ -227,6 +218,15 @@ class ScanParameters:
      that came before are delivered. ``None`` waits for ever.
     userlevel = 1
     lowlim = 0
+
+    [find_bad_pixels]
+    default = False
+    help = Whether pixels that do not count as others do are looked for, and not trusted
+    type = bool
+    doc = Dead, hot, stuck and saturated pixels are found by what the first frames, 32 at most,
+     have in common, before any is prepared, and are not trusted in any frame. Rows and columns
+     of the raw frame are kept as ``found_bad_pixels``.
+    userlevel = 1
     """
 
     DEFAULT: ClassVar[Param]

@@ -22,6 +22,7 @@ from ptypy.core.data._registry import register
 from ptypy.core.data._resume import FOUND
 from ptypy.core.data._save import Recorder
 from ptypy.core.data._settings import validate
+from ptypy.core.data._shown import Shown
 from ptypy.core.data._stages import Stages
 from ptypy.core.data._trust import Strange
 from ptypy.errors import Fault, ParameterError
@@ -40,7 +41,7 @@ METAKEYS = [
 
 
 @register()
-class PtyScan(Stages, ScanParameters):
+class PtyScan(Shown, Stages, ScanParameters):
     """Loads the raw frames of a scan and prepares them for reconstruction. Subclass it.
 
     A subclass overrides `load`, usually `load_positions` and the constructor, and perhaps other

@@ -22,25 +22,29 @@ def _fill_line(line: Any, row: Any, trusted: Any, otherwise: float) -> None:
         line[x + 1] = row[x] if trusted[x] else otherwise
 
 
+def _insert(a: Any, b: Any, v: Any) -> Any:
+    """Give the largest and the second largest of three values, of which ``a`` exceeds ``b``."""
+    # Comparisons, not max and min, which mind NaN.
+    low = a if a < v else v  # noqa: FURB136
+    return (v if v > a else a), (low if low > b else b)  # noqa: FURB136
+
+
 def _second_largest(up: Any, here: Any, down: Any, found: Any) -> None:
     """Give the second largest of the eight neighbours of every pixel of a line."""
+    zero = found.dtype.type(0)
     for x in range(found.size):
-        a, b = up[np.uintp(x)], type(up[0])(0)
-        for v in (
-            up[np.uintp(x + 1)],
-            up[np.uintp(x + 2)],
-            here[np.uintp(x)],
-            here[np.uintp(x + 2)],
-            down[np.uintp(x)],
-            down[np.uintp(x + 1)],
-            down[np.uintp(x + 2)],
-        ):
-            low = a if a < v else v  # noqa: FURB136 - not min and max, which mind NaN
-            b = low if low > b else b  # noqa: FURB136
-            a = v if v > a else a  # noqa: FURB136
+        left, middle, right = np.uintp(x), np.uintp(x + 1), np.uintp(x + 2)
+        a, b = insert(up[left], zero, up[middle])
+        a, b = insert(a, b, up[right])
+        a, b = insert(a, b, here[left])
+        a, b = insert(a, b, here[right])
+        a, b = insert(a, b, down[left])
+        a, b = insert(a, b, down[middle])
+        a, b = insert(a, b, down[right])
         found[x] = b
 
 
+insert = compiled(_insert)
 fill_line = compiled(_fill_line)
 second_largest = compiled(_second_largest)
 

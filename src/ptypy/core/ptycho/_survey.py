@@ -134,6 +134,11 @@ def _look(p: Param, found: Survey) -> None:
             scan = open_scan(label, model)
             found.scans.append(scan)
             load_sample(scan, model)
+            if not scan.seen:
+                found.notes.append(
+                    f"scan {label}: no frame has come yet; region, mask, memory, and numbers that "
+                    "nobody gave, can be judged when the first are there"
+                )
     engines: list[BaseEngine] = []
     for label in sorted(run.p.engines or {}):
         with _telling(found):

@@ -41,7 +41,7 @@ def as_page(found: Survey, name: str, faults: Sequence[Fault] | None = None) -> 
         lines += [*_scan(scan), ""]
     if found.engines:
         lines += [*_engines(found), ""]
-    if found.scans and found.verdict != "fails":
+    if found.scans and found.verdict != "fails" and all(scan.seen for scan in found.scans):
         lines += [*_memory(found), ""]
     lines += _faults(found.faults if faults is None else faults)
     for title, texts in (
@@ -92,6 +92,7 @@ def _scan(scan: ScanSurvey) -> Iterator[str]:
     for name, number in scan.numbers.items():
         yield from _row(name, f"{_number(number)}, {SOURCES[number.source]}")
     if scan.resolution is not None:
+        yield from _row("probe", _probe(scan))
         yield from _row("object", _object(scan))
 
 
@@ -127,11 +128,12 @@ def _object(scan: ScanSurvey) -> str:
     pixel = _length(y) if abs(y - x) < 1e-3 * y else f"{_length(y)} x {_length(x)}"
     shown = "" if field is None else f"; a frame shows {_length(field[0])} x {_length(field[1])}"
     rows, columns = scan.object_shape
-    modes = (scan.probe_shape or (1,))[0]
-    return (
-        f"about {rows} x {columns} px of {pixel} ({scan.propagation}){shown}; "
-        f"{modes} probe mode{'s' * (modes > 1)}"
-    )
+    return f"about {rows} x {columns} px of {pixel} ({scan.propagation}){shown}"
+
+
+def _probe(scan: ScanSurvey) -> str:
+    modes, rows, columns = scan.probe_shape or (1, *(scan.shape or (0, 0)))
+    return f"{modes} mode{'s' * (modes > 1)} of {rows} x {columns} px"
 
 
 def _engines(found: Survey) -> Iterator[str]:

@@ -115,7 +115,7 @@ const picture = new Picture(byId("picture"), {
     if (state.tool === "mask") picture.request();
   },
 });
-window.preparation.picture = picture;
+state.picture = picture;
 
 function tellPixel(p) {
   const readout = byId("readout");
@@ -184,7 +184,7 @@ const askPreview = latest(async () => {
     const image = paint.readImage(answer);
     drawPrepared(byId("prepared"), image, UNTRUSTED);
     state.prepared = image;
-    byId("fact-shape").textContent = `${image.shape[0]} × ${image.shape[1]} px`;
+    byId("fact-shape").textContent = `${image.whole[0]} × ${image.whole[1]}`;
     byId("fact-center").textContent = image.center.map((n) => short(n, 5)).join(", ");
     byId("fact-mask").textContent = `${short(image.untrusted)} px`;
     byId("fact-counts").textContent = `up to ${short(image.high, 4)}`;
@@ -464,6 +464,7 @@ const chooseLog = choice(byId("log"), (value) => {
 });
 
 const scatter = new Scatter(byId("positions"), (k) => showFrame(k));
+state.scatter = scatter;
 scatter.describe = (k) =>
   Number.isFinite(scatter.values[k]) ? `frame ${k}: ${short(scatter.values[k])} counts` : `frame ${k}`;
 
@@ -479,6 +480,7 @@ const askTotals = latest(async () => {
 // Frames after which a centre that the config leaves open is looked for.
 const ENOUGH = 40;
 let isSampling = true;
+let refreshed = 0;
 let findsCenter = false;
 
 function lookForCenter({ done, of }) {
@@ -512,8 +514,13 @@ link.addEventListener("sample", ({ detail }) => {
   lookForCenter(detail);
   if (state.of === "mean" || state.of === "maximum") {
     askBase();
-    askPreview();
-    if (detail.done >= detail.of) tilesSoon();
+    // The sample changes little from one piece of news to the next: what is prepared can wait.
+    const isDone = detail.done >= detail.of;
+    if (isDone || performance.now() - refreshed > 3000) {
+      refreshed = performance.now();
+      askPreview();
+      if (isDone) tilesSoon();
+    }
   }
   askTotals();
 });

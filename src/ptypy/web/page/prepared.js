@@ -23,8 +23,8 @@ function ground(element) {
 export function drawPrepared(canvas, image, untrusted) {
   const view = paint.paintInto(canvas, image, tableOf(image, untrusted), ground(canvas));
   const context = canvas.getContext("2d");
-  const y = (image.center[0] + 0.5 - view.y) * view.scale;
-  const x = (image.center[1] + 0.5 - view.x) * view.scale;
+  const y = ((image.center[0] + 0.5) / image.step - view.y) * view.scale;
+  const x = ((image.center[1] + 0.5) / image.step - view.x) * view.scale;
   for (const [line, colour] of [
     [5, "rgba(8, 12, 16, 0.55)"],
     [2.5, "#ffd166"],

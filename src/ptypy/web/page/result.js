@@ -357,6 +357,7 @@ function drawWheel() {
 const curves = new Curves(byId("plot"));
 const chooseCurve = choice(byId("curves"), (kind) => curves.set({ kind }));
 const scatter = new Scatter(byId("frames"), () => {});
+state.scatter = scatter;
 scatter.describe = (k) => `frame ${k}: residual ${short(scatter.values[k], 3)}`;
 
 const askRun = latest(async () => {
