@@ -148,6 +148,45 @@ def test_what_a_file_says_cannot_move_the_cursor(broken):
     assert "\\x1b[31mred" in text
 
 
+def test_a_set_of_linked_files_is_shown_as_one_tree(tmp_path):
+    ptyd.create(tmp_path / "a.ptyd", {"energy": 8.0}, {})
+    frames = np.ones((2, 4, 4), np.uint16)
+    part = tmp_path / "a.part0"
+    ptyd.append_chunk(tmp_path / "a.ptyd", 0, frames, [0, 1], None, None, link=part)
+    tree = {entry.path: entry for entry in inspect_file(tmp_path / "a.ptyd").tree}
+    assert "a.part0" in tree["/chunks/0"].target
+    assert tree["/chunks/0/data"].shape == (2, 4, 4)
+    part.unlink()
+    assert any("a.part0" in text for text in inspect_file(tmp_path / "a.ptyd").faults)
+
+
+def test_positions_that_are_not_as_many_as_frames_are_wrong(tmp_path):
+    with h5py.File(tmp_path / "a.cxi", "w") as file:
+        file["cxi_version"] = 160
+        file["entry_1/data_1/data"] = np.ones((5, 8, 8), np.uint16)
+        file["entry_1/sample_1/geometry_1/translation"] = np.zeros((4, 3))
+    report = inspect_file(tmp_path / "a.cxi")
+    assert report.kind == "cxi"
+    assert any("4" in text and "5" in text for text in report.faults)
+
+
+@pytest.mark.real
+def test_files_of_other_programs_are_sound_and_described(shared_data):
+    kinds = {
+        "formats/example_nxptycho_cxi_compatible.nxs": "cxi",
+        "formats/test_00_master.h5": "dectris",
+        "formats/SAXS_00051.cbf": "images",
+        "formats/minimal.cxi": "hdf5",
+        "ptyd_from_ptypy_0.9/star_append.ptyd": "ptyd",
+        "ptyd_from_ptypy_0.9/star_link.ptyd": "ptyd",
+    }
+    for name, kind in kinds.items():
+        report = inspect_file(shared_data / name)
+        assert (name, report.kind, report.faults) == (name, kind, [])
+        assert report.frames or name.endswith("minimal.cxi")
+        assert report.text()
+
+
 def test_a_place_in_a_file_shows_that_alone(broken):
     report = inspect_file(broken, place="entry")
     assert {entry.path.split("/")[1] for entry in report.tree} == {"entry"}

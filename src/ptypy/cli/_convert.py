@@ -34,10 +34,13 @@ def run(options: argparse.Namespace) -> int:
 
     given = dict(_setting(text) for text in options.parameters)
     source = options.source[0] if len(options.source) == 1 else options.source
+    counter = None if options.quiet else _Counter()
     said = convert_file(
         source, options.target, force=options.force, loader=options.loader,
-        layout=options.layout, parameters=given, progress=None if options.quiet else _Counter(),
+        layout=options.layout, parameters=given, progress=counter,
     )  # fmt: skip
+    if counter is not None:
+        counter.end()
     if not options.quiet:
         print(f"{options.target}: written")
         for text in said:
@@ -68,3 +71,8 @@ class _Counter:
         self.done += more
         if sys.stderr.isatty():
             print(f"\r{self.done} frames", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Begin a new line."""
+        if self.done and sys.stderr.isatty():
+            print(file=sys.stderr)

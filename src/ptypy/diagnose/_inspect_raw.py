@@ -78,7 +78,9 @@ def _source(report: FileReport) -> Any:
             return cxi_file(report.path)
     except (FormatError, DataError, *TROUBLE) as error:
         text = str(error).removeprefix(f"{report.path}: ")
-        wrong = report.faults if report.kind == "dectris" else report.remarks
+        # A NeXus file may be of another kind of experiment; what does not fit together is wrong.
+        is_other = report.kind != "dectris" and isinstance(error, FormatError)
+        wrong = report.remarks if is_other else report.faults
         wrong.append(
             f"it cannot be read as a {'CXI' if report.kind == 'cxi' else 'NeXus'} scan: {text}"
         )

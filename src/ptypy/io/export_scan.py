@@ -132,7 +132,8 @@ def without_place(reader: PtydReader, *kept: str) -> list[str]:
     there["positions"] = positions_of(reader) is not None
     differ = masks_differ(reader)
     there["masks"] = differ
-    there["mask"] = not differ and mask_of_all(reader) is not None
+    mask = mask_of_all(reader)
+    there["mask"] = mask is not None and not mask.all()
     there["indices"] = not np.array_equal(reader.indices, np.arange(reader.num_frames))
     words = {
         "psize": "size of a pixel", "center": "centre", "masks": "masks of single frames",

@@ -217,7 +217,8 @@ def _member(
         yield Entry(place, "link", target=target)  # what it leads to is listed at its own place
         return
     for number, entry in enumerate(_walk(node, seen, depth + 1, crowd)):
-        own = place + entry.path[len(str(node.name)) :] if target else entry.path
+        own = place + entry.path[len(str(node.name).rstrip("/")) :] if target else entry.path
+        own = own.rstrip("/")
         yield _renamed(entry, own, target if number == 0 else entry.target)
 
 
