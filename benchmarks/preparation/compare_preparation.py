@@ -32,7 +32,9 @@ from raw_files import LAYOUTS, RawFile, draw_pool, write_fields, write_raw
 ASKED = {"contiguous": 10.0, "chunked": 10.0, "npy": 10.0, "bitshuffle-lz4": 8.0}
 """How many times faster than straightforward code we want to be, on one thread."""
 ASKED_OF_TWO, ASKED_OF_COPY, ASKED_OLD_STYLE, ASKED_FRAMES = 1.6, 0.3, 5.0, 5000.0
-FULL_SIZES = {512: (400, 50), 2048: (32, 8)}
+SAVES = ["append", "link", "bitshuffle"]
+"""Ways of saving; the last one appends frames that are packed."""
+FULL_SIZES = {512: (800, 50), 2048: (128, 8)}
 """Frames in a file, and in a chunk."""
 QUICK_SIZES = {64: (12, 5)}
 QUICK = {
@@ -56,7 +58,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS)
     parser.add_argument("--regions", nargs="+", choices=FULL["regions"])
     parser.add_argument("--kinds", nargs="+", choices=FULL["kinds"])
-    parser.add_argument("--saves", nargs="*", default=["append", "link"])
+    parser.add_argument("--saves", nargs="*", choices=SAVES, default=SAVES)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rebin", type=int, default=2)
     parser.add_argument("--no-statistics", action="store_true", help="of the straightforward side")
@@ -203,7 +205,7 @@ def print_saving(found: list[dict[str, Any]]) -> None:
     for run in found:
         for line in run["lines"]:
             ours = seconds(line, "ours")
-            for mode in ("append", "link"):
+            for mode in SAVES:
                 took = seconds(line, mode)
                 if took is None:
                     continue
@@ -237,16 +239,19 @@ def print_prepared(found: list[dict[str, Any]]) -> None:
         slow = rates["theirs, one by one"]
         rows.append([
             f"{line['frames']} x {line['size']}^2", str(run["threads"]),
-            *(shown(rates[name], ".0f") for name in ("ours", "theirs", "theirs, one by one")),
+            *(
+                shown(rates[name], ".0f")
+                for name in ("ours", "ours, packed", "theirs", "theirs, one by one")
+            ),
             shown(ASKED_FRAMES, ".0f"), shown(rates["ours"] / slow),
             shown(rates["theirs"] / slow), "10.0",
         ])  # fmt: skip
     if rows:
-        print("PtydScan, frames per second: our file, one in the layout of PtyPy 0.9, and that one")
-        print("read frame by frame with h5py")
+        print("PtydScan, frames per second: our file, the same packed with bitshuffle, one in the")
+        print("layout of PtyPy 0.9, and that one read frame by frame with h5py")
         print_table(
-            ["file", "threads", "ours", "theirs", "one by one", "asked", "ours / one by one",
-             "theirs / one by one", "asked "],
+            ["file", "threads", "ours", "packed", "theirs", "one by one", "asked",
+             "ours / one by one", "theirs / one by one", "asked "],
             rows,
         )  # fmt: skip
 

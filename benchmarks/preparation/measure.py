@@ -76,7 +76,8 @@ class Task:
 
     def save(self, mode: str) -> None:
         path = self.home / f"{mode}.ptyd"
-        save_and_forget(path, self.scan(save=mode, dfile=str(path)), self.block)
+        way = {"save": "append", "compression": mode} if mode == "bitshuffle" else {"save": mode}
+        save_and_forget(path, self.scan(**way, dfile=str(path)), self.block)
 
     def h5py(self, blocks: list[np.ndarray], *, sync: bool) -> None:
         path = self.home / "plain.h5"
@@ -116,7 +117,7 @@ class Task:
         timings = take_turns(
             self.works(blocks), clean=self.plan["clean"], budget=self.plan["budget"]
         )
-        for made in ("append.ptyd*", "link.ptyd*", "plain.h5"):
+        for made in ("*.ptyd*", "plain.h5"):
             for path in self.home.glob(made):
                 path.unlink()
         return {
@@ -139,8 +140,10 @@ def measure_ptyd(plan: dict[str, Any]) -> dict[str, Any]:
     frames = rng.poisson(mean, (count, size, size)).astype(np.uint16)
     places, mask = rng.random((count, 2)) * 1e-6, np.ones((size, size), bool)
     home = Path(plan["folder"])
-    ours, theirs = home / "ours.ptyd", home / "theirs.ptyd"
-    save_and_forget(ours, Memory(frames, places, save="append", dfile=str(ours)), per_chunk)
+    ours, packed, theirs = (home / f"{name}.ptyd" for name in ("ours", "packed", "theirs"))
+    for path, way in ((ours, None), (packed, "bitshuffle")):
+        asked = {"save": "append", "dfile": str(path), "compression": way}
+        save_and_forget(path, Memory(frames, places, **asked), per_chunk)
     # Binned frames of PtyPy 0.9 are means, float64.
     blocks = list(frames.astype(np.float64).reshape(10, per_chunk, size, size))
     write_like_ptypy(theirs, blocks, places, mask)
@@ -158,18 +161,20 @@ def measure_ptyd(plan: dict[str, Any]) -> dict[str, Any]:
         for row, frame in zip(target, found["data"].values(), strict=True):
             np.copyto(row, frame)
 
-    for path in (ours, theirs):
+    for path in (ours, packed, theirs):
         found, _ = collect(PtydScan(dfile=str(path)), per_chunk)
         np.testing.assert_array_equal(np.concatenate(found), frames)
     works: dict[str, Work] = {
-        "ours": partial(read, ours), "theirs": partial(read, theirs),
+        "ours": partial(read, ours), "ours, packed": partial(read, packed),
+        "theirs": partial(read, theirs),
         "theirs, one by one": read_theirs_one_by_one,
     }  # fmt: skip
     timings = take_turns(works, clean=plan["clean"], budget=plan["budget"])
-    counts = {"ours": count, "theirs": count, "theirs, one by one": per_chunk}
+    counts = {**dict.fromkeys(works, count), "theirs, one by one": per_chunk}
     return {
         "frames": count, "size": size, "raw_bytes": frames.nbytes,
-        "ours_bytes": ours.stat().st_size, "theirs_bytes": theirs.stat().st_size,
+        "ours_bytes": ours.stat().st_size, "packed_bytes": packed.stat().st_size,
+        "theirs_bytes": theirs.stat().st_size,
         "timings": {n: t._asdict() | {"frames": counts[n]} for n, t in timings.items()},
     }  # fmt: skip
 

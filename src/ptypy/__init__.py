@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         errors,
         experiment,
         io,
+        quick,
         resources,
         simulations,
         utils,
     )
     from ptypy.diagnose import read_result
+    from ptypy.quick import prepare, reconstruct
 
 __all__ = [
     "__version__",
@@ -42,7 +44,10 @@ __all__ = [
     "load_all_ptyscan_modules",
     "load_gpu_engines",
     "load_ptyscan_module",
+    "prepare",
+    "quick",
     "read_result",
+    "reconstruct",
     "resources",
     "simulations",
     "utils",
@@ -50,7 +55,11 @@ __all__ = [
 
 __version__: str
 
-_FUNCTIONS = {"read_result": "ptypy.diagnose"}
+_FUNCTIONS = {
+    "prepare": "ptypy.quick",
+    "read_result": "ptypy.diagnose",
+    "reconstruct": "ptypy.quick",
+}
 """Functions that can be called as ``ptypy.name``, and the rooms where they are."""
 
 defaults_tree = EvalDescriptor("root")
@@ -62,6 +71,7 @@ defaults_tree.declare_source(
     "ptypy.core.data",
     "ptypy.simulations",
     "ptypy.experiment",
+    "ptypy.core.data.plugins",
     hint="a class of your own must be imported first, one of ours in a module of its own with "
     "`ptypy.load_ptyscan_module`",
 )

@@ -79,7 +79,7 @@ def test_with_all_comments_taken_off_every_parameter_is_there_with_its_default(l
     for number, name in enumerate(engines):
         assert p["engines"][f"engine{number:02d}"] == {**defaults("engine", name), "name": name}
     # It says the same as a file in which nothing stands: it can be run as it is.
-    set_values(p, ["run=x"])
+    set_values(p, ["run=x"], defaults_tree["ptycho"])
 
 
 def test_the_three_forms_say_the_same(tmp_path):

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+import ptypy
 from ptypy.core import Ptycho
 from ptypy.errors import ParameterError
 from ptypy.utils import Param
@@ -145,3 +146,16 @@ def test_parameters_that_are_not_known_are_named(example):
     with pytest.raises(ParameterError, match="of_another_time"):
         Ptycho.load_run(path)
     Ptycho.load_run(path, load_data=False)
+
+
+def test_it_can_be_looked_at_without_its_frames(example):
+    path, probe, obj = example
+    result = ptypy.read_result(path)
+    assert np.array_equal(result.object, obj[0])
+    assert np.array_equal(result.probe, probe)
+    assert result.energy == pytest.approx(7.2)
+    assert result.run == "moon"
+    middle = obj.shape[-1] // 2
+    assert result.object_axes[1][middle] == pytest.approx(0, abs=1e-12)
+    titles = [axis.get_title() for axis in result.plot().axes]
+    assert "Object: phase [rad]" in titles

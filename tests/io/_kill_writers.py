@@ -29,6 +29,7 @@ META = {"energy": 8.0, "distance": 1.0, "psize": 1e-4, "num_frames": CHUNKS * SH
 SCENARIOS = {
     "append": {},
     "gzip": {"compression": "gzip"},
+    "bitshuffle": {"compression": "bitshuffle"},
     "link": {"links": True},
     "masks": {"changes_mask": True},
     "masks_link": {"links": True, "changes_mask": True},

@@ -250,7 +250,7 @@ ptyd.append_chunk(path, 1, frames, range(10, 18), np.zeros((8, 2)), None, link=l
 """
 
 
-@pytest.mark.parametrize("compression", ["", "gzip"])
+@pytest.mark.parametrize("compression", ["", "gzip", "bitshuffle"])
 @pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("room", [4096, 30000])
 def test_a_full_disk_leaves_the_chunks_before_and_no_debris(path, linked, compression, room):

@@ -42,7 +42,14 @@ def test_a_run_killed_at_many_steps_where_a_set_is_there_already_leaves_it(tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "stride"),
-    [("append", 4), ("link", 5), ("gzip", 8), ("masks", 8), ("masks_link", 8)],
+    [
+        ("append", 4),
+        ("link", 5),
+        ("gzip", 8),
+        ("bitshuffle", 8),
+        ("masks", 8),
+        ("masks_link", 8),
+    ],
 )
 def test_a_writer_killed_at_many_of_its_steps_loses_no_chunk(tmp_path, scenario, stride):
     assert kills("steps", scenario, tmp_path, 1 if EVERY_STEP else stride) > 7

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("compression", [None, "gzip", "bitshuffle"])
 @pytest.mark.parametrize("most", [4096, 6], ids=["a sum each", "shared sums"])
 @pytest.mark.usefixtures("kind")
 def test_blocks_of_every_size_hold_the_same(
@@ -146,6 +147,45 @@ def test_who_holds_frames_keeps_nobody_from_writing(tmp_path: Path) -> None:
         file["chunks/1/data"], file["chunks/1/positions"] = FRAMES, POSITIONS
     assert np.array_equal(block.data, FRAMES)
     assert ptyd.PtydReader(path).num_frames == 80
+
+
+@pytest.mark.parametrize("age", [0, 60])
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize("names", ["lz4", "zstd"])
+def test_frames_that_another_program_packed_are_read(
+    tmp_path: Path, age: int, together: int, names: str
+) -> None:
+    """By HDF5 as long as that program may be at work, and where only it can unpack them."""
+    path = tmp_path / "s.ptyd"
+    packing = hdf5plugin.Bitshuffle(nelems=64, cname=names)
+    with h5py.File(path, "w") as file:
+        shape = (together, *FRAMES.shape[1:])
+        file.create_dataset("chunks/0/data", data=FRAMES, chunks=shape, **packing)
+        file["chunks/0/positions"] = POSITIONS
+    if age:
+        _age(path)
+    reader = ptyd.PtydReader(path)
+    for start, stop in ((0, 40), (7, 8), (4, 39)):
+        assert np.array_equal(reader.read(start, stop).data, FRAMES[start:stop])
+
+
+def test_packed_frames_that_do_not_unpack_are_not_taken_for_good(tmp_path: Path) -> None:
+    """Without checksums nothing else tells."""
+    path = tmp_path / "s.ptyd"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "chunks/0/data", data=FRAMES, chunks=(1, 16, 24), **hdf5plugin.Bitshuffle()
+        )
+        offset = data.id.get_chunk_info_by_coord((5, 0, 0)).byte_offset
+        file["chunks/0/positions"] = POSITIONS
+    with path.open("r+b") as raw:
+        raw.seek(offset + 16)
+        raw.write(b"\xff" * 20)
+    _age(path)
+    reader = ptyd.PtydReader(path)
+    with pytest.raises(FormatError, match="chunks/0"):
+        reader.read(0, 40)
+    assert np.array_equal(reader.read(6, 40).data, FRAMES[6:])
 
 
 def _age(path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ptypy.core.data import MoonFlowerScan, PtydScan
 from ptypy.errors import FormatError
 from ptypy.io import ptyd
+from ptypy.io.ptyd import _merge
 
 
 def write(path: Path, masks: list, *, linked: bool = False) -> np.ndarray:
@@ -55,6 +56,31 @@ def test_merging_changes_the_chunks_and_nothing_else(tmp_path, masks, linked):
     np.testing.assert_array_equal(masks_of(path, frames.shape), trusted)
     assert reader.meta["energy"] == 8.0
     assert not ptyd.validate(path)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "bitshuffle"])
+@pytest.mark.parametrize("size", [16, 100], ids=["several frames a unit", "one frame a unit"])
+def test_what_was_compressed_stays_so_when_it_is_merged(tmp_path, monkeypatch, compression, size):
+    monkeypatch.setattr(_merge, "PART_BYTES", 1)  # instead of 64 MiB
+    path = tmp_path / "scan.ptyd"
+    frames = np.random.default_rng(0).poisson(2, (70, size, size)).astype(np.uint16)
+    frames[40, 3, 4] = 9
+    ptyd.create(path, {"energy": 8.0, "distance": 1.0, "psize": 1e-4}, {})
+    for k, (first, last) in enumerate([(0, 5), (5, 50), (50, 70)]):
+        counts = frames[first:last].astype(np.uint32 if k == 1 else np.uint16)
+        places = np.zeros((last - first, 2))
+        ptyd.append_chunk(
+            path, k, counts, range(first, last), places, None, compression=compression
+        )
+    ptyd.merge_chunks(path)
+    with h5py.File(path) as file:
+        assert np.array_equal(file["chunks/0/data"], frames)
+        assert file["chunks/0/data"].dtype == np.uint32
+        assert file["chunks/0/data"].id.get_storage_size() < frames.nbytes / 2
+    reader = ptyd.PtydReader(path)
+    assert [chunk.compression for chunk in reader.chunks] == [compression]
+    assert np.array_equal(reader.read(33, 70).data, frames[33:])
+    assert ptyd.validate(path, deep=True) == []
 
 
 def test_a_chunk_that_cannot_be_read_leaves_the_file_as_it_was(tmp_path):

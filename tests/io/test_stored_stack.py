@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ptypy.errors import FormatError
-from ptypy.io.stored_stack import join_stacks, map_frames
+from ptypy.io.joined_stacks import join_stacks
+from ptypy.io.stored_stack import map_frames
 
 H, W = 6, 8
 

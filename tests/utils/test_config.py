@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ptypy import defaults_tree
 from ptypy.errors import FormatError, ParameterError
 from ptypy.utils import Param
 from ptypy.utils.config import (
@@ -51,6 +52,11 @@ p.scans.s2 = dict(name="BlockFull", data=dict(name="MoonFlowerScan"))
 if __name__ == "__main__":
     raise RuntimeError("this is the run itself")
 """
+
+TREE = defaults_tree["ptycho"]
+
+
+TREE = defaults_tree["ptycho"]
 
 
 def write(folder, name, text):
@@ -126,7 +132,7 @@ def test_a_fault_says_in_which_line_it_stands(config):
     error = ParameterError("no faults")
     assert located(config, error) is error
     with pytest.raises(ParameterError) as caught:
-        set_values(read_config(config), ["scans.s1.data.shape=true", "engines.e0.numite=3"])
+        set_values(read_config(config), ["scans.s1.data.shape=true", "engines.e0.numite=3"], TREE)
     text = str(located(config, caught.value))
     assert "line 13  scans.s1.data.shape" in text
     assert "line 18  engines.e0.numite" in text
@@ -141,6 +147,7 @@ def test_values_of_a_command_line_are_what_the_tree_expects(config):
             "io.rfile=%(run)s.ptyr", "scans.s1.data.photons=1e8", "scans.s1.data.save=null",
             "engines.e1.numiter=5", "engines.e1.name=ML", "p.verbose_level=3",
         ],
+        TREE,
     )  # fmt: skip
     data = changed.scans.s1.data
     assert (data.rebin, data.center, data.photons, data.save) == (2, [3.5, 4], 1e8, None)
@@ -155,6 +162,7 @@ def test_all_that_is_wrong_on_a_command_line_is_said_at_once(config):
             read_config(config),
             ["scans.s1.data.rebn=2", "scans.s1.data.rebin=two", "engins.e0.numiter=3", "rebin",
              "engines.e9.numiter=3", "run.name=x", "scans.s1.data.rebin.x=1"],
+            TREE,
         )  # fmt: skip
     said = {fault.path: fault.remedy for fault in caught.value.faults}
     assert "did you mean `rebin`" in said["scans.s1.data.rebn"]

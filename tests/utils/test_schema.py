@@ -10,8 +10,7 @@ from ptypy import defaults_tree
 from ptypy.core.ptycho import check, choices_of, config_schema, new_config
 from ptypy.errors import ParameterError
 from ptypy.utils.config import read_config
-from ptypy.utils.descriptor import EvalDescriptor
-from ptypy.utils.descriptor._schema import schema_of
+from ptypy.utils.descriptor import EvalDescriptor, schema_of
 from ptypy.utils.parameters import asParam
 
 

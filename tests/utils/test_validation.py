@@ -209,7 +209,7 @@ def test_what_a_user_would_write_fits(camera, values):
         ("noise", 0.5, "should be tuple or list, not float"),
         ("name", Path("x"), f"should be str, not {type(Path('x')).__name__}; write str(...)"),
         ("flip", 1, "should be bool, not int"),
-        ("positions", [[0, 0]], "should be ndarray, not list"),
+        ("positions", [["y", "x"]], "should be ndarray, not list"),
         ("enery", 7.2, "is unknown; did you mean `energy`?"),
     ],
 )

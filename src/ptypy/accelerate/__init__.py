@@ -10,7 +10,7 @@ Layouts are those of `Transform`; probes, objects and gradients are plain comple
 
 from __future__ import annotations
 
-from ptypy.accelerate._compile import missing_kernels
+from ptypy.accelerate._compile import LANES, kernel_store, missing_kernels
 from ptypy.accelerate._compiling import Stopwatch, watch_compiling
 from ptypy.accelerate._epie import VisitSums, epie_sweep
 from ptypy.accelerate._likelihood import likelihood_gradient, line_coefficients
@@ -22,6 +22,7 @@ from ptypy.accelerate._threads import default_threads
 from ptypy.accelerate._transform import Transform
 
 __all__ = [
+    "LANES",
     "Stopwatch",
     "Transform",
     "VisitSums",
@@ -29,6 +30,7 @@ __all__ = [
     "epie_sweep",
     "fit_modulus",
     "initial_waves",
+    "kernel_store",
     "light_slice",
     "likelihood_gradient",
     "line_coefficients",

@@ -13,7 +13,8 @@ from llvmlite import ir
 from numba.core import types
 
 from ptypy.accelerate._compile import LANES
-from ptypy.accelerate._lanes import FLAGS, VALUE, VECTOR, broadcast, constant, instruction, pointer
+from ptypy.accelerate._lanes import FLAGS, VALUE, VECTOR, broadcast, constant, pointer
+from ptypy.utils.machine_code import instruction
 
 __all__ = ["PAIR", "Arithmetic", "Complex", "butterfly", "load_row", "store_row", "transpose"]
 

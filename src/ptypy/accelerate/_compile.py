@@ -16,53 +16,29 @@ rules make that store work; they shape the whole room:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.ccallback import CFunc
-from numba.core.registry import cpu_target
 from numba.core.typing import signature
 
-__all__ = ["LANES", "CFunction", "kernel", "missing_kernels"]
+from ptypy.utils.machine_code import FILE, TARGET, name_for_target
+from ptypy.utils.stored_code import depend_on, stamp_of
 
-_TARGET = str(cpu_target.target_context.codegen().magic_tuple())
-"""What numba compiles for: platform, processor, its features. Part of the store's key."""
+__all__ = ["LANES", "CFunction", "kernel", "kernel_store", "missing_kernels"]
 
-LANES: int = 16 if "+avx512f" in _TARGET else 8
+LANES: int = 16 if "+avx512f" in TARGET else 8
 """float32 values in one vector: 16 where the processor has AVX-512, else 8."""
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
-
-def _stamp_room() -> tuple[float, int]:
-    """Newest change and total size of the room's sources."""
-    states = [path.stat() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return max(s.st_mtime for s in states), sum(s.st_size for s in states)
-
-
-_ROOM = _stamp_room()
+_ROOM = stamp_of([*Path(__file__).parent.glob("*.py"), FILE])
+"""Newest change and total size of all files whose code is compiled here."""
 
 _kernels: list[Any] = []
 _functions: list[CFunction] = []
-
-
-def _name_for_target(function: Callable[..., Any], name: str | None = None) -> None:
-    """Give the function a name of its own in the store, for this processor alone."""
-    digest = hashlib.sha256(_TARGET.encode()).hexdigest()[:8]
-    function.__qualname__ = f"{name or function.__name__}_{digest}"
-
-
-def _depend_on_room(cache: Any) -> None:
-    """Make the stored code stale when any file of the room changes.
-
-    The attribute is numba's own and may move; then only that protection is lost.
-    """
-    store = getattr(cache, "_cache_file", None)
-    if store is not None and hasattr(store, "_source_stamp"):
-        store._source_stamp = _ROOM
 
 
 def _is_stored(cache: Any) -> bool:
@@ -76,14 +52,20 @@ def _is_stored(cache: Any) -> bool:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function on its first call, to run without the interpreter lock."""
-    _name_for_target(function)
+    name_for_target(function)
     try:
         compiled = numba.njit(cache=True, **_OPTIONS)(function)
-        _depend_on_room(compiled._cache)
+        depend_on(compiled._cache, _ROOM)
     except RuntimeError:  # no folder to keep the code in: compile anew in every process
         compiled = numba.njit(**_OPTIONS)(function)
     _kernels.append(compiled)
     return compiled
+
+
+def kernel_store() -> Path | None:
+    """Give the folder in which machine code is kept; None if there is none to keep it in."""
+    folder = getattr(getattr(_kernels[0], "_cache", None), "cache_path", None) if _kernels else None
+    return None if folder is None else Path(folder)
 
 
 def missing_kernels() -> list[str]:
@@ -115,7 +97,7 @@ class CFunction:
     def __init__(
         self, function: Callable[..., Any], arguments: int, name: str | None = None
     ) -> None:
-        _name_for_target(function, name)
+        name_for_target(function, name)
         self.function = function
         self._arguments = arguments
         self._compiled: Any = None
@@ -143,7 +125,7 @@ class CFunction:
         except RuntimeError:
             pass
         else:
-            _depend_on_room(prepared._cache)
+            depend_on(prepared._cache, _ROOM)
         return prepared
 
     def _compile(self) -> Any:

@@ -9,17 +9,13 @@ Addresses are integers [bytes]. Nothing here checks them: the room's doors do.
 
 from __future__ import annotations
 
-import inspect
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.typing import signature
 from numba.extending import (
-    intrinsic,
     lower_builtin,
     models,
     register_model,
@@ -27,6 +23,7 @@ from numba.extending import (
 )
 
 from ptypy.accelerate._compile import LANES
+from ptypy.utils.machine_code import instruction
 
 __all__ = [
     "AHEAD",
@@ -42,7 +39,6 @@ __all__ = [
     "flag",
     "get",
     "get64",
-    "instruction",
     "inverse_root",
     "keep_trusted",
     "load",
@@ -124,43 +120,6 @@ def _square_root(builder: Any, vector: Any) -> Any:
     if function is None:
         function = ir.Function(builder.module, ir.FunctionType(_vector, [_vector]), name)
     return builder.call(function, [vector], fastmath=LOOSE)
-
-
-def instruction(
-    result: Any, *arguments: Any, constants: int = 0
-) -> Callable[[Callable[..., Any]], Any]:
-    """Make what a function builds callable in kernels.
-
-    The function is given the builder and a value for every argument; it returns the result's.
-
-    Parameters
-    ----------
-    result, *arguments : numba types
-    constants : int
-        So many arguments come before the others and must be constants of the kernel; the
-        function is given them as Python values.
-    """
-
-    def wrap(build: Callable[..., Any]) -> Any:
-        def typer(_context: Any, *given: Any) -> Any:
-            leading = given[:constants]
-            if not all(isinstance(kind, types.Literal) for kind in leading):
-                return None
-            known = [kind.literal_value for kind in leading]
-
-            def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-                value = build(builder, *known, *args[constants:])
-                return context.get_dummy_value() if result == types.void else value
-
-            return signature(result, *leading, *arguments), codegen
-
-        typer.__name__, typer.__doc__ = build.__name__, build.__doc__
-        typer.__module__, typer.__qualname__ = build.__module__, build.__qualname__
-        # numba reads the names of the arguments here; the builder stands for its context.
-        vars(typer)["__signature__"] = inspect.signature(build)
-        return intrinsic(prefer_literal=constants > 0)(typer)
-
-    return wrap
 
 
 # --- arithmetic: +, -, * --------------------------------------------------------------

@@ -17,7 +17,8 @@ from typing import Any
 from llvmlite import ir
 
 from ptypy.accelerate._compile import LANES
-from ptypy.accelerate._lanes import FLAGS, LOOSE, LanesType, constant, instruction
+from ptypy.accelerate._lanes import FLAGS, LOOSE, LanesType, constant
+from ptypy.utils.machine_code import instruction
 
 __all__ = ["excess"]
 

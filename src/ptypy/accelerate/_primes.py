@@ -21,7 +21,8 @@ from numba.core import cgutils, types
 
 from ptypy.accelerate._butterfly import PAIR, Arithmetic, Complex, load_row, store_row
 from ptypy.accelerate._compile import LANES
-from ptypy.accelerate._lanes import ROW, constant, instruction
+from ptypy.accelerate._lanes import ROW, constant
+from ptypy.utils.machine_code import instruction
 
 __all__ = ["make_prime_stage"]
 

@@ -19,7 +19,8 @@ from numba.core import types
 
 from ptypy.accelerate._butterfly import PAIR, Arithmetic, load_row, store_row
 from ptypy.accelerate._compile import LANES
-from ptypy.accelerate._lanes import ROW, call2, instruction, peek
+from ptypy.accelerate._lanes import ROW, call2, peek
+from ptypy.utils.machine_code import instruction
 
 __all__ = ["make_rader_stage"]
 

@@ -21,8 +21,14 @@ __all__ = ["COMMANDS", "Command", "at_least", "command"]
 
 COMMANDS = {
     "new": "write a file of parameters to begin with, every one documented",
+    "check": "would it run? look at parameters and data, without reconstructing",
+    "prepare": "bring the frames of the scans into .ptyd files",
     "run": "reconstruct",
     "demo": "simulate a scan, write it as raw data, prepare and reconstruct it",
+    "convert": "make a file of another form: raw data, prepared scans, results",
+    "info": "show versions, MPI, processor, memory: for a report of a fault",
+    "inspect": "say what a file holds, and what is wrong with it",
+    "plot": "draw a result or data, as a picture or in the terminal",
     "view": "look at frames and results in the browser, and choose how frames are prepared",
 }
 """One line about each command. ``ptypy.cli._NAME`` is its module."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-__all__ = ["config_arguments", "start_processes"]
+__all__ = ["config_arguments", "set_loudness", "start_processes"]
+
+LEVELS = ("INTERACTIVE", "INFO", "DEBUG")
+"""How much is said, by the number of -v."""
 
 
 def config_arguments(parser: argparse.ArgumentParser, *, processes: bool) -> None:
@@ -26,11 +30,21 @@ def config_arguments(parser: argparse.ArgumentParser, *, processes: bool) -> Non
             help="share the work between N processes; this starts MPI itself",
         )  # fmt: skip
         loudness = parser.add_mutually_exclusive_group()
-        loudness.add_argument("-q", "--quiet", action="store_true", help="say only what is wrong")
+        loudness.add_argument(
+            "-q", "--quiet", action="store_true", help="say only what is wrong, and whom to cite"
+        )
         loudness.add_argument(
             "-v", "--verbose", action="count", default=0,
             help="say more; -vv says what only helps to find mistakes",
         )  # fmt: skip
+
+
+def set_loudness(p: dict[str, Any], options: argparse.Namespace) -> None:
+    """Let the arguments decide how much is said; a file decides where they say nothing."""
+    if options.quiet:
+        p["verbose_level"] = "ERROR"
+    elif options.verbose or "verbose_level" not in p:
+        p["verbose_level"] = LEVELS[min(options.verbose, len(LEVELS) - 1)]
 
 
 def start_processes(name: str, options: argparse.Namespace, more: list[str]) -> int:
@@ -47,7 +61,8 @@ def start_processes(name: str, options: argparse.Namespace, more: list[str]) -> 
     """
     from ptypy.utils.launching import launch
 
-    words = ["-m", "ptypy", name, str(options.config), *more]
+    # -P: a folder of that name in the working directory is not meant.
+    words = ["-P", "-m", "ptypy", name, str(options.config), *more]
     words += [word for text in options.assignments for word in ("--set", text)]
     words += ["--quiet"] * options.quiet + ["-v"] * options.verbose
     return launch(words, options.processes)

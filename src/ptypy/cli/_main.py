@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from ptypy.cli._commands import COMMANDS, command
-from ptypy.errors import PtypyError
+from ptypy.errors import ParallelError, ParameterError, PtypyError
 
 __all__ = ["main"]
 
@@ -60,10 +61,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = next((word for word in words if not word.startswith("-")), None)
     options = _parser(asked).parse_args(words)
     try:
-        return command(options.command).run(options)
+        code = command(options.command).run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read along has gone, as `head` does; what is still to be written must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nptypy: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except (PtypyError, OSError) as error:
-        print(f"ptypy: {error}", file=sys.stderr)
+    except (PtypyError, OSError, ImportError) as error:
+        _tell(error)
         return 1
+
+
+def _tell(error: Exception) -> None:
+    """Say what went wrong; of several processes that all know it, one says it."""
+    from ptypy.utils import parallel
+
+    if parallel.size > 1 and not parallel.master:
+        if isinstance(error, ParameterError | ParallelError):
+            return
+        sys.stderr.write(f"ptypy: [{parallel.rank}] {error}\n")
+        return
+    # One call: lines of several processes must not be mixed.
+    sys.stderr.write(f"ptypy: {error}\n")

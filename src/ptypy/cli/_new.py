@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         if is_schema_beside:
             _give(_schema(), path.with_name(SCHEMA), force=True)
             print(f", and {path.with_name(SCHEMA)} for editors", end="")
-        print(f"\nfill in what is marked FILL IN, then: ptypy check {path}")
+        print(f"\nwhat is to be filled in, and whether it would run, says: ptypy check {path}")
     return 0
 
 

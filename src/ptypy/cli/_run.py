@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptypy.cli._config import config_arguments, start_processes
+from ptypy.cli._config import config_arguments, set_loudness, start_processes
 
 if TYPE_CHECKING:
     from ptypy.core import Ptycho
+    from ptypy.web import Viewer
 
 __all__ = ["DESCRIPTION", "arguments", "run"]
 
@@ -20,9 +24,6 @@ DESCRIPTION = (
     "arguments, 130 ended by Ctrl-C, 143 ended by a batch system."
 )
 
-LEVELS = ("INTERACTIVE", "INFO", "DEBUG")
-"""How much is said, by the number of -v."""
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``ptypy run``."""
@@ -31,6 +32,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--continue", action="store_true", dest="goes_on",
         help="go on from the latest automatic save of a run of this name, if there is one",
     )  # fmt: skip
+    parser.add_argument(
+        "--view", action="store_true",
+        help="show the run in the browser while it goes on: look, pause, stop, save",
+    )  # fmt: skip
+    page = parser.add_mutually_exclusive_group()
+    page.add_argument(
+        "--report", type=Path, metavar="FILE",
+        help="where the report goes, one HTML page (default: beside the result)",
+    )  # fmt: skip
+    page.add_argument("--no-report", action="store_true", help="leave no report")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
         if not is_script:
             # Said once here, and not by every process.
             check_file(parameters_from(options.config, options.assignments), options.config)
-        more = ["--continue"] * options.goes_on
+        more = ["--continue"] * options.goes_on + ["--view"] * options.view
+        more += ["--no-report"] * options.no_report
+        more += [] if options.report is None else ["--report", str(options.report)]
         return start_processes("run", options, more)
     from ptypy.utils import parallel
     from ptypy.utils.stamped import stamped
@@ -67,15 +80,30 @@ def _run_here(options: argparse.Namespace, is_script: bool) -> int:
             finish(finished, options)
         return 0
     ptycho = _make(options)
-    try:
-        ptycho.run()
-    except KeyboardInterrupt as error:
-        _say_how_to_go_on(options, ptycho, str(error))
-        return 130
+    with _watching(ptycho) if options.view else nullcontext():
+        try:
+            ptycho.run()
+        except KeyboardInterrupt as error:
+            _say_how_to_go_on(options, ptycho, str(error))
+            return 130
     ptycho.finalize()
     if not ptycho.p.dry_run:
         finish(ptycho, options)
     return 0
+
+
+def _watching(ptycho: Ptycho) -> Viewer:
+    """Show the run in the browser."""
+    import webbrowser
+
+    from ptypy.web import watch
+
+    viewer = watch(ptycho)
+    for line in viewer.describe():
+        print(line, flush=True)
+    if viewer.address:
+        webbrowser.open(viewer.address)
+    return viewer
 
 
 def _make(options: argparse.Namespace) -> Ptycho:
@@ -84,10 +112,7 @@ def _make(options: argparse.Namespace) -> Ptycho:
     from ptypy.core.ptycho import check_file, parameters_from
 
     p = parameters_from(options.config, options.assignments)
-    if options.quiet:
-        p["verbose_level"] = "ERROR"
-    elif options.verbose or "verbose_level" not in p:
-        p["verbose_level"] = LEVELS[min(options.verbose, len(LEVELS) - 1)]
+    set_loudness(p, options)
     if options.goes_on:
         p["io.autosave.resume"] = True
     check_file(p, options.config)
@@ -100,6 +125,7 @@ def finish(ptycho: Ptycho, options: argparse.Namespace) -> None:
     from ptypy.utils import parallel
 
     lines = describe_result(ptycho)
+    report = _report(ptycho, options)
     if not parallel.master or options.quiet:
         return
     print("\n" + "\n".join(lines))
@@ -107,13 +133,35 @@ def finish(ptycho: Ptycho, options: argparse.Namespace) -> None:
     if not files:
         print("no file was written: `io.rfile` names none")
         return
+    if report is not None:
+        files.append((report, "the report: open it in a browser"))
     print("written:")
     width = max(len(str(path)) for path, _ in files)
     for path, what in files:
         print(f"  {path!s:<{width}}  {what}")
-    result = next((path for path, what in files if what.startswith("the result")), None)
+    result = _result_among(files)
     if result is not None:
         print(f"look at it: ptypy plot {result}")
+
+
+def _result_among(files: list[tuple[Path, str]]) -> Path | None:
+    """Pick the file of the result out of those that `files_of` lists."""
+    return next((path for path, what in files if what.startswith("the result")), None)
+
+
+def _report(ptycho: Ptycho, options: argparse.Namespace) -> Path | None:
+    """Leave a report beside the result, or where it was asked for; every process calls this."""
+    from ptypy.core.ptycho import files_of
+    from ptypy.diagnose import write_report
+
+    files = files_of(ptycho)
+    result = _result_among(files)
+    path = options.report or (None if result is None else result.with_suffix(".html"))
+    if path is None or options.no_report or not ptycho.runtime.iter_info:
+        return None
+    words = ["ptypy", "run", str(options.config)]
+    words += [word for text in options.assignments for word in ("--set", text)]
+    return write_report(ptycho, path, files=[name for name, _ in files], command=shlex.join(words))
 
 
 def _say_how_to_go_on(options: argparse.Namespace, ptycho: Ptycho, text: str) -> None:
@@ -123,7 +171,8 @@ def _say_how_to_go_on(options: argparse.Namespace, ptycho: Ptycho, text: str) ->
     if not parallel.master:
         return
     sys.stdout.flush()
-    print(f"ptypy: {text or 'interrupted'}", file=sys.stderr)
+    if not text.startswith("stopped"):  # the log has said that
+        print(f"ptypy: {text or 'interrupted'}", file=sys.stderr)
     autosave = ptycho.p.io.get("autosave") or {}
     if autosave.get("active") and ptycho.runtime.iter_info:
         print(f"ptypy: to go on: ptypy run {options.config} --continue", file=sys.stderr)

@@ -30,6 +30,9 @@ IN_PIXELS = "lengths count pixels"
 """Among the ``tags`` of a scan: it has no geometry but one made up, in which a pixel of the
 object as the whole frame resolves it is `PIXEL` wide."""
 
+NO_ENERGY = "energy and distance mean nothing"
+"""Among the ``tags`` of a scan: only what follows from them, the size of a pixel, is right."""
+
 PIXEL = 1e-9
 """What stands for a pixel in files of such scans [m]."""
 
@@ -190,24 +193,25 @@ def _with(
 
 
 def _in_unit(fields: Mapping[str, Field], pars: Mapping[str, Any]) -> dict[str, Field]:
-    """Count pixels where lengths were made up."""
-    made_up = {
-        label
-        for label, scan in (pars.get("scans") or {}).items()
-        if isinstance(scan, Mapping) and IN_PIXELS in (scan.get("tags") or [])
-    }
+    """Count pixels where lengths were made up, and leave out energies that were."""
     found = {}
     for ID, one in fields.items():
-        if any(ID[1:] in {label, f"{label}G00"} for label in made_up):
-            places = None if one.positions is None else one.positions / PIXEL
-            found[ID] = replace(
+        tags = _tags(ID, pars)
+        if IN_PIXELS in tags:
+            one = replace(  # noqa: PLW2901 -- the same field, told in other words
                 one,
                 pixel_size=one.pixel_size / PIXEL,
                 origin=one.origin / PIXEL,
-                positions=places,
-                energy=None,
+                positions=None if one.positions is None else one.positions / PIXEL,
                 unit="px",
             )
-        else:
-            found[ID] = one
+        found[ID] = replace(one, energy=None) if NO_ENERGY in tags else one
     return found
+
+
+def _tags(ID: str, pars: Mapping[str, Any]) -> list[str]:
+    """Find the tags of the scan that a storage was made for."""
+    for label, scan in (pars.get("scans") or {}).items():
+        if isinstance(scan, Mapping) and ID[1:] in {label, f"{label}G00"}:
+            return list(scan.get("tags") or [])
+    return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +20,16 @@ from ptypy.diagnose._panels import (
 )
 
 if TYPE_CHECKING:
+    from ptypy.diagnose._field import Field
     from ptypy.diagnose._result import Result
 
 __all__ = ["draw_overview", "draw_strip", "title_of"]
 
 SHOWN = 3
 """Most modes of a probe that are shown."""
+
+MIXED = 64
+"""Most modes of which the principal ones are found."""
 
 
 def draw_overview(result: Result) -> Any:
@@ -36,7 +41,8 @@ def draw_overview(result: Result) -> Any:
     """
     ((label, obj),) = result.objects.items()
     (probe,) = result.probes.values()
-    modes = probe.orthogonal().data[:SHOWN] if len(probe.data) > 1 else probe.data
+    shown = _principal(probe)
+    modes, shares = shown.data[:SHOWN], shown.shares
     seen = result.seen_of(label)
     figure = new_figure(12, 9.2)
     above, below = figure.subfigures(2, 1, height_ratios=(5.2, 4.0))
@@ -57,7 +63,6 @@ def draw_overview(result: Result) -> Any:
     width = (1.0,) * len(modes)
     beams, curve = below.subfigures(1, 2, width_ratios=(sum(width) + 0.25, 2.2))
     axes = beams.subplots(1, len(modes), squeeze=False)[0]
-    shares = probe.orthogonal().shares if len(probe.data) > 1 else probe.shares
     pixel = [float(n) for n in probe.pixel_size]
     for number, (axis, mode) in enumerate(zip(axes, modes, strict=True)):
         name = "Probe" if len(probe.data) == 1 else f"Probe mode {number + 1}: {shares[number]:.1%}"
@@ -79,9 +84,16 @@ def draw_strip(result: Result) -> Any:
     show_phase(phase, obj.data[0], pixel=pixel, seen=seen, unit=obj.unit)
     show_amplitude(amplitude, obj.data[0], pixel=pixel, seen=seen, unit=obj.unit)
     pixel = [float(n) for n in probe.pixel_size]
-    first = probe.orthogonal() if len(probe.data) > 1 else probe
-    show_mode(beam, first.data[0], pixel=pixel, unit=probe.unit, title="Probe")
+    show_mode(beam, _principal(probe).data[0], pixel=pixel, unit=probe.unit, title="Probe")
     return figure
+
+
+def _principal(probe: Field) -> Field:
+    """Give the modes that hold most of the light; of very many, such as one a frame, of some."""
+    if len(probe.data) == 1:
+        return probe
+    some = np.unique(np.linspace(0, len(probe.data) - 1, MIXED).astype(int))
+    return replace(probe, data=probe.data[some]).orthogonal()
 
 
 def title_of(result: Result) -> str:

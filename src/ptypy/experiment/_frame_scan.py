@@ -292,8 +292,7 @@ class FrameScan(PtyScan):
         """
         stack = self._source.stack(indices) if can_stay_stored(self, FrameScan) else None
         if stack is not None:
-            stack.limit = self._limit(stack.dtype)
-            return stack, None, None
+            return stack.changed(limit=self._limit(stack.dtype)), None, None
         frames = self._source.read(indices)
         part = part_used(self.region_in_raw, frames.shape[1:])
         limit = self._limit(frames.dtype)

@@ -213,7 +213,8 @@ class Hdf5Scan(PtyScan):
         if frames is None:
             frames, trusted = self._read_now(numbers, gain)
         else:
-            frames.limit = saturation_limit(frames.dtype, self.info.saturation)
+            limit = saturation_limit(frames.dtype, self.info.saturation)
+            frames = frames.changed(limit=limit)
         if files.has_each("mask"):
             stored = files.frames(numbers, alone, "mask") != 0
             trusted = _both(trusted, stored ^ bool(files.where.mask.get("invert", False)))
@@ -308,7 +309,7 @@ class Hdf5Scan(PtyScan):
         if region is not None:
             top, left, rows, columns = region
             return slice(top, top + rows), slice(left, left + columns)
-        if info.shape is None or info.center is None or info.auto_center is True:
+        if info.shape is None or info.center is None or self._read_settings().must_look:
             return everything
         shape = np.broadcast_to(info.shape, 2)
         middle = np.array(raw) / 2 if isinstance(info.center, str) else info.center

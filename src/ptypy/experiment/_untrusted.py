@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.data import PtyScan
-from ptypy.io.counts import invalid_counts
+from ptypy.io.counts import invalid_counts, tell_of_empty
 from ptypy.utils import parallel
-from ptypy.utils.verbose import logger
 
 __all__ = [
     "can_stay_stored",
@@ -139,11 +138,7 @@ def say_empty(frames: npt.NDArray[Any], numbers: npt.NDArray[np.int64], name: st
     # Few frames have no count in the row in their middle: only these are looked at as a whole.
     suspects = np.flatnonzero(~frames[:, frames.shape[1] // 2].any(axis=1))
     empty = [int(numbers[k]) for k in suspects if not frames[k].any()]
-    if empty:
-        logger.error(
-            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
-            "written?", name, len(empty), len(frames), empty[0],
-        )  # fmt: skip
+    tell_of_empty(name, empty, len(frames))
 
 
 def _largest(frames: npt.NDArray[Any]) -> float:

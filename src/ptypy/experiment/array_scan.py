@@ -282,8 +282,7 @@ class ArrayScan(PtyScan):
         each = None if mask is None or mask.ndim == 2 else mask[indices]
         stack = self._in_place(indices)
         if stack is not None:
-            stack.limit = self._limit(stack.dtype)
-            return stack, None, each
+            return stack.changed(limit=self._limit(stack.dtype)), None, each
         frames = self._centred(self._stored(indices))
         limit, part = self._limit(frames.dtype), part_used(self.region_in_raw, frames.shape[1:])
         weight = self.weight2d

@@ -161,8 +161,8 @@ class CxiScan(FrameScan):
         bad = source.bad(indices, window)
         stack = source.stack(indices, window) if can_stay_stored(self, CxiScan) else None
         if stack is not None:
-            stack.limit = self._limit(stack.dtype)
-            return stack, None, self._without(bad)
+            limit = self._limit(stack.dtype)
+            return stack.changed(limit=limit), None, self._without(bad)
         frames = source.read(indices, window)
         held = (part[0], part[1])
         say_empty(frames[:, *held], indices, source.name)

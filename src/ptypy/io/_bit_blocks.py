@@ -18,14 +18,13 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from ptypy.io._lz4 import (
-    TARGET,
     byte,
     compile_c_function,
     decode_lz4,
-    instruction,
     kernel,
     pointer,
 )
+from ptypy.utils.machine_code import TARGET, instruction
 
 __all__ = ["ENDS_EARLY", "decode_blocks", "get_decoder", "hop", "read_big_endian"]
 

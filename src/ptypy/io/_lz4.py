@@ -11,8 +11,6 @@ Addresses are integers [bytes]. Whoever calls owns the memory; what the *data* s
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,24 +20,22 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.ccallback import CFunc
-from numba.core.registry import cpu_target
-from numba.core.typing import signature
-from numba.extending import intrinsic
 
+from ptypy.utils.machine_code import FILE, instruction, name_for_target
 from ptypy.utils.stored_code import depend_on, stamp_of
 
 __all__ = [
     "BROKEN",
     "FILES",
     "MARGIN",
-    "TARGET",
     "byte",
     "compile_c_function",
     "copy64",
     "decode_lz4",
-    "instruction",
     "kernel",
+    "peek",
     "pointer",
+    "poke",
     "put_byte",
 ]
 
@@ -48,13 +44,11 @@ MARGIN = 64
 BROKEN = -3
 """Fault of a block that does not decode to the length it should have."""
 
-TARGET = str(cpu_target.target_context.codegen().magic_tuple())
-"""What numba compiles for: platform, processor, its features."""
-
 _i8, _i16, _i64 = (ir.IntType(bits) for bits in (8, 16, 64))
 
 
-FILES = [Path(__file__).with_name(name) for name in ("_lz4.py", "_bit_blocks.py", "unpacking.py")]
+_OWN = ("_lz4.py", "_lz4_writing.py", "_bit_blocks.py", "unpacking.py", "packed_chunks.py")
+FILES = [FILE, *(Path(__file__).with_name(name) for name in _OWN)]
 """Files whose code is compiled together."""
 _STAMP = stamp_of(FILES)
 
@@ -64,15 +58,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def _name_for_target(function: Callable[..., Any], name: str) -> None:
-    """Give the function a name of its own in the store, for this processor alone."""
-    digest = hashlib.sha256(TARGET.encode()).hexdigest()[:8]
-    function.__qualname__ = f"{name}_{digest}"
-
-
 def kernel(function: Function) -> Function:
     """Compile a function on its first call; the machine code is kept for this processor."""
-    _name_for_target(function, function.__name__)
+    name_for_target(function)
     try:
         compiled: Any = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no folder to keep the code in: compile anew in every process
@@ -91,7 +79,7 @@ def compile_c_function(function: Callable[..., Any], arguments: int, name: str) 
 
     What is called so is not compiled again into every kernel that uses it.
     """
-    _name_for_target(function, name)
+    name_for_target(function, name)
     kinds = (types.intp,) * arguments
     prepared: Any = CFunc(function, (kinds, types.intp), locals={}, options=dict(_OPTIONS))
     with contextlib.suppress(RuntimeError):  # as above
@@ -99,37 +87,6 @@ def compile_c_function(function: Callable[..., Any], arguments: int, name: str) 
         depend_on(prepared._cache, _STAMP)
     prepared.compile()
     return prepared
-
-
-def instruction(
-    result: Any, *arguments: Any, constants: int = 0
-) -> Callable[[Callable[..., Any]], Any]:
-    """Make what a function builds callable in kernels.
-
-    The function is given the builder and a value for every argument; it returns the result's. The
-    first ``constants`` arguments must be constants of the kernel and are given as Python values.
-    """
-
-    def wrap(build: Callable[..., Any]) -> Any:
-        def typer(_context: Any, *given: Any) -> Any:
-            leading = given[:constants]
-            if not all(isinstance(kind, types.Literal) for kind in leading):
-                return None
-            known = [kind.literal_value for kind in leading]
-
-            def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-                value = build(builder, *known, *args[constants:])
-                return context.get_dummy_value() if result == types.void else value
-
-            return signature(result, *leading, *arguments), codegen
-
-        typer.__name__, typer.__doc__ = build.__name__, build.__doc__
-        typer.__module__, typer.__qualname__ = build.__module__, build.__qualname__
-        # numba reads the names of the arguments here; the builder stands for its context.
-        vars(typer)["__signature__"] = inspect.signature(build)
-        return intrinsic(prefer_literal=constants > 0)(typer)
-
-    return wrap
 
 
 # --- memory: any alignment ---------------------------------------------------------------------
@@ -158,15 +115,15 @@ def _pair(builder: Any, address: Any) -> Any:
     return builder.zext(builder.load(pointer(builder, address, _i16), align=1), _i64)
 
 
-@instruction(types.uint64, types.intp)
-def _eight(builder: Any, address: Any) -> Any:
-    """Read eight bytes."""
+@instruction(types.intp, types.intp)
+def peek(builder: Any, address: Any) -> Any:
+    """Read one int64."""
     return builder.load(pointer(builder, address, _i64), align=1)
 
 
-@instruction(types.void, types.intp, types.uint64)
-def _put_eight(builder: Any, address: Any, value: Any) -> None:
-    """Write eight bytes."""
+@instruction(types.void, types.intp, types.intp)
+def poke(builder: Any, address: Any, value: Any) -> None:
+    """Write one int64."""
     builder.store(value, pointer(builder, address, _i64), align=1)
 
 
@@ -249,9 +206,9 @@ def _copy_near(target: int, distance: int, stop: int) -> None:
             _copy8(target - distance, target)
             target += 8
         return
-    pattern = (_eight(target - distance) & _CUT[distance]) * _REPEAT[distance]
+    pattern = (np.uint64(peek(target - distance)) & _CUT[distance]) * _REPEAT[distance]
     while target < stop:
-        _put_eight(target, pattern)
+        poke(target, np.int64(pattern))
         target += _STEP[distance]
 
 

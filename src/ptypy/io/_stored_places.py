@@ -18,7 +18,7 @@ from ptypy.errors import FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io.stored_frames import follow, source_place
 
-__all__ = ["MOST_FILES", "Piece", "are_numbers", "find_pieces"]
+__all__ = ["MOST_FILES", "Piece", "are_numbers", "are_packed", "find_pieces", "place_of"]
 
 Numbers = npt.NDArray[np.int64]
 Found = TypeVar("Found")
@@ -115,7 +115,7 @@ def _find_chunks(dataset: Any, flat: Numbers, which: Numbers, frame: int) -> Pie
     """Find frames that are a chunk each, of ``frame`` bytes when unpacked."""
     if dataset.chunks != (*[1] * (dataset.ndim - 2), *dataset.shape[-2:]):
         return None
-    is_packed = _filter_of(dataset)
+    is_packed = are_packed(dataset)
     if is_packed is None:
         return None
     places = (
@@ -145,7 +145,7 @@ def are_numbers(dtype: np.dtype[Any]) -> bool:
     return fits and dtype != np.float16
 
 
-def _filter_of(dataset: Any) -> bool | None:
+def are_packed(dataset: Any) -> bool | None:
     """Say whether chunks are packed by bitshuffle and LZ4; None if they are in another way."""
     settings = dataset.id.get_create_plist()
     filters = [settings.get_filter(k) for k in range(settings.get_nfilters())]
@@ -157,7 +157,7 @@ def _filter_of(dataset: Any) -> bool | None:
     return True if len(filters) == 1 and code == BITSHUFFLE and packs else None
 
 
-def _place(chunk: Any) -> tuple[int, int, bool]:
+def place_of(chunk: Any) -> tuple[int, int, bool]:
     """Give offset and size of a chunk, and whether it was written, and by all filters."""
     there = chunk.byte_offset is not None
     return (chunk.byte_offset or 0, chunk.size or 0, there and not chunk.filter_mask)
@@ -168,7 +168,7 @@ def _few_chunks(dataset: Any, flat: Numbers) -> Numbers:
     lead = zip(*np.unravel_index(flat, dataset.shape[:-2]), strict=True) if dataset.ndim > 2 else []
     corners = [(*map(int, where), 0, 0) for where in lead] or [(0, 0)] * len(flat)
     chunks = [dataset.id.get_chunk_info_by_coord(corner) for corner in corners]
-    return np.array([_place(chunk) for chunk in chunks], dtype=np.int64)
+    return np.array([place_of(chunk) for chunk in chunks], dtype=np.int64)
 
 
 def _chunk_table(dataset: Any) -> Numbers:
@@ -180,7 +180,7 @@ def _chunk_table(dataset: Any) -> Numbers:
     def note(chunk: Any) -> None:
         where = sum(n * step for n, step in zip(chunk.chunk_offset, steps, strict=False))
         if where < len(table):
-            table[where] = _place(chunk)
+            table[where] = place_of(chunk)
 
     dataset.id.chunk_iter(note)
     return table

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from ptypy.errors import DataError, FormatError
 from ptypy.io._hdf5 import open_h5
 from ptypy.io._quantities import METRES, array_at, first_energy, first_number, unit_of
-from ptypy.io._stored_places import MOST_FILES
 from ptypy.io.frame_source import Recorded
+from ptypy.io.joined_stacks import gather_stacks
 from ptypy.io.stored_frames import follow, read_numbers, see_sources
-from ptypy.io.stored_stack import StoredStack, join_stacks, map_frames
+from ptypy.io.stored_stack import StoredStack, map_frames
 from ptypy.io.written_frames import unwritten
 from ptypy.utils.verbose import logger
 
@@ -78,7 +78,11 @@ class DectrisFiles:
         for place, dataset, own in self._parts(indices):
             parts.append(read_numbers(dataset, own.tolist(), self.channel))
             places.append(place)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)[_order(places)]
+        return (
+            parts[0]
+            if len(parts) == 1
+            else np.concatenate(parts)[np.argsort(np.concatenate(places))]
+        )
 
     def stack(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> StoredStack | None:
         """Find frames without reading them; None if only HDF5 can read them.
@@ -88,20 +92,11 @@ class DectrisFiles:
         FormatError
             If a file is missing, or ends before its frames do.
         """
-        stacks: list[StoredStack] = []
-        places: list[npt.NDArray[np.int64]] = []
-        for place, dataset, own in self._parts(indices):
-            found = map_frames(dataset, own, channel=self.channel)
-            if found is None or len(stacks) == MOST_FILES:
-                return None
-            stacks.append(found)
-            places.append(place)
-        joined = join_stacks(stacks, self.name) if stacks else None
-        if joined is None:
-            return None
-        joined = joined.take(_order(places))
-        joined.numbers = np.asarray(indices, dtype=np.int64)
-        return joined
+        parts = (
+            (place, map_frames(dataset, own, channel=self.channel))
+            for place, dataset, own in self._parts(indices)
+        )
+        return gather_stacks(parts, indices, self.name)
 
     def _parts(
         self, indices: Sequence[int] | npt.NDArray[np.int64]
@@ -181,11 +176,6 @@ def dectris_files(
             flat,
             np.concatenate(lost),
         )
-
-
-def _order(places: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    """Tell where in a row of parts each frame is, given which frames each part holds."""
-    return np.argsort(np.concatenate(places))
 
 
 def _keys(file: Any) -> tuple[str, ...]:

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from ptypy.errors import FormatError
 from ptypy.io._image_forms import FORMS
 from ptypy.io._one_file import OneFile, look_into, naming
-from ptypy.io._stored_places import MOST_FILES
 from ptypy.io.frame_source import Recorded
 from ptypy.io.image_header import read_header
-from ptypy.io.stored_stack import StoredStack, join_stacks
+from ptypy.io.joined_stacks import gather_stacks
+from ptypy.io.stored_stack import StoredStack
 from ptypy.utils.processors import count_processors
 from ptypy.utils.verbose import logger
 
@@ -197,20 +197,8 @@ class FrameFiles:
         if self._is_single:
             return None
         wanted = np.asarray(indices, dtype=np.int64)
-        stacks: list[StoredStack] = []
-        places: list[npt.NDArray[np.int64]] = []
-        for file, place, own in self._parts(wanted):
-            found = file.stack(own)
-            if found is None or len(stacks) == MOST_FILES:
-                return None
-            stacks.append(found)
-            places.append(place)
-        joined = join_stacks(stacks, self.name) if stacks else None
-        if joined is None:
-            return None
-        joined = joined.take(np.argsort(np.concatenate(places)))
-        joined.numbers = wanted
-        return joined
+        parts = ((place, file.stack(own)) for file, place, own in self._parts(wanted))
+        return gather_stacks(parts, wanted, self.name)
 
     def _one(self, index: int) -> Array:
         first, path = self.looked[0], self.paths[index]

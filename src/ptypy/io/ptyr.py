@@ -73,6 +73,8 @@ def _point_viewers(file: Any) -> None:
         for key in pictures:
             storages[key].attrs["NX_class"] = "NXdata"
             storages[key].attrs["signal"] = "data"
+            storages[key].attrs["title"] = f"{'object' if name == 'obj' else name} {key}"
+            storages[key]["data"].attrs["interpretation"] = "image"
         if pictures:
             storages.attrs["NX_class"] = "NXcollection"
             storages.attrs["default"] = pictures[0]

@@ -16,14 +16,13 @@ import numpy.typing as npt
 
 from ptypy.errors import DataError, FormatError
 from ptypy.io._mapped import map_part
-from ptypy.io._stored_places import MOST_FILES, are_numbers, find_pieces
+from ptypy.io._stored_places import are_numbers, find_pieces
 from ptypy.io.stored_frames import Window, read_frames
 
 __all__ = [
     "StoredStack",
     "frames_in",
     "hold_frames",
-    "join_stacks",
     "map_frames",
     "map_records",
 ]
@@ -68,6 +67,10 @@ class StoredStack(Sequence[Array]):
         How the frames are counted in the dataset.
     label : str
         The file and the dataset, for messages.
+    limit : float, optional
+        Counts from here on count as invalid, and negative integers; None: all are valid.
+    may_be_unwritten : bool
+        Whether zeros may stand for frames that nobody has written, as they do in HDF5 files.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class StoredStack(Sequence[Array]):
         dtype: np.dtype[Any],
         numbers: Numbers,
         label: str,
+        limit: float | None = None,
+        may_be_unwritten: bool = True,
     ) -> None:
         self._held, self._which = tuple(held), which
         self.addresses = addresses
@@ -95,10 +100,8 @@ class StoredStack(Sequence[Array]):
         self.dtype = dtype
         self.numbers = numbers
         self.label = label
-        self.limit: float | None = None
-        """Counts from here on count as invalid, and negative integers; None: all are valid."""
-        self.may_be_unwritten = True
-        """Whether zeros may stand for frames that nobody has written, as they do in HDF5 files."""
+        self.limit = limit
+        self.may_be_unwritten = may_be_unwritten
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -154,10 +157,13 @@ class StoredStack(Sequence[Array]):
 
     def take(self, which: Numbers) -> StoredStack:
         """Give some of the frames, without reading them."""
-        part = StoredStack.__new__(StoredStack)
-        per_frame = {name: getattr(self, name)[which] for name in PER_FRAME}
-        part.__dict__.update(self.__dict__, **per_frame)
-        return part
+        return self.changed(**{name: getattr(self, name)[which] for name in PER_FRAME})
+
+    def changed(self, **values: Any) -> StoredStack:
+        """Give the same frames with other values of these attributes, such as ``limit``."""
+        other = StoredStack.__new__(StoredStack)
+        other.__dict__.update(self.__dict__, **values)
+        return other
 
     def __reduce__(self) -> Any:
         # To another process only the frames themselves can be sent, and no word of what is invalid.
@@ -305,7 +311,7 @@ def _in_memory(
     numbers: Numbers,
 ) -> StoredStack:
     """Make a stack of frames that lie as they are in one part of memory."""
-    stack = StoredStack(
+    return StoredStack(
         [held],
         np.zeros(len(offsets), dtype=np.int64),
         offsets + held.bytes.ctypes.data,
@@ -316,9 +322,8 @@ def _in_memory(
         dtype=dtype,
         numbers=numbers,
         label=held.label,
+        may_be_unwritten=False,
     )
-    stack.may_be_unwritten = False
-    return stack
 
 
 def hold_frames(frames: Array, numbers: Numbers, label: str) -> StoredStack | None:
@@ -362,33 +367,3 @@ def _see_numbers(numbers: Numbers, count: int, label: str) -> None:
         raise DataError(
             f"{label}: frame {wrong[0]} was asked for; there are {count} frames, counted from 0"
         )
-
-
-def join_stacks(stacks: Sequence[StoredStack], label: str) -> StoredStack | None:
-    """Make one stack of several, one after the other.
-
-    Parameters
-    ----------
-    stacks : sequence of StoredStack
-        At least one. Frames keep their numbers.
-    label : str
-        What they are together, for messages.
-
-    Returns
-    -------
-    StoredStack or None
-        None if they differ in what all frames of a stack have in common, or are of too many files:
-        each stays open while it is mapped.
-    """
-    first = stacks[0]
-    forms = {(s.dtype.str, s.is_packed, s.stored, str(s.window), s.limit) for s in stacks}
-    if len(forms) > 1 or sum(len(stack._held) for stack in stacks) > MOST_FILES:
-        return None
-    edges = np.cumsum([0, *(len(stack._held) for stack in stacks)])[:-1]
-    joined = first.take(np.empty(0, dtype=np.int64))
-    for name in PER_FRAME:
-        setattr(joined, name, np.concatenate([getattr(stack, name) for stack in stacks]))
-    joined._which += np.repeat(edges, [len(stack) for stack in stacks])
-    joined._held = tuple(held for stack in stacks for held in stack._held)
-    joined.label = label
-    return joined

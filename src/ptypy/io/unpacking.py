@@ -28,8 +28,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba.core import types
 
 from ptypy.errors import FormatError
 from ptypy.io._bit_blocks import ENDS_EARLY, decode_blocks, get_decoder, hop, read_big_endian
@@ -39,9 +37,9 @@ from ptypy.io._lz4 import (
     MARGIN,
     byte,
     copy64,
-    instruction,
     kernel,
-    pointer,
+    peek,
+    poke,
     put_byte,
 )
 
@@ -75,22 +73,8 @@ _SOURCE, _SIZE, _ELEMENTS, _ITEMSIZE, _BLOCK, _DECODER, _OFFSET, _NEXT, _HELD = 
 """What the scratch begins with: the chunk, its sizes, its decoder, where its next block begins and
 which that is, and which block lies unpacked behind it (-1 if none)."""
 
-_i64 = ir.IntType(64)
-
 
 # --- memory ------------------------------------------------------------------------------------
-
-
-@instruction(types.intp, types.intp)
-def _peek(builder: Any, address: Any) -> Any:
-    """Read one int64."""
-    return builder.load(pointer(builder, address, _i64), align=1)
-
-
-@instruction(types.void, types.intp, types.intp)
-def _poke(builder: Any, address: Any, value: Any) -> None:
-    """Write one int64."""
-    builder.store(value, pointer(builder, address, _i64), align=1)
 
 
 @kernel
@@ -160,58 +144,58 @@ def begin(  # noqa: PLR0917 - compiled functions take no keywords
         return OTHER_SIZE
     if room < scratch_size(elements, block, itemsize):
         return NO_ROOM
-    _poke(scratch + _SOURCE, source)
-    _poke(scratch + _SIZE, size)
-    _poke(scratch + _ELEMENTS, elements)
-    _poke(scratch + _ITEMSIZE, itemsize)
-    _poke(scratch + _BLOCK, block)
-    _poke(scratch + _DECODER, decoder)
-    _poke(scratch + _OFFSET, HEAD)
-    _poke(scratch + _NEXT, 0)
-    _poke(scratch + _HELD, -1)
+    poke(scratch + _SOURCE, source)
+    poke(scratch + _SIZE, size)
+    poke(scratch + _ELEMENTS, elements)
+    poke(scratch + _ITEMSIZE, itemsize)
+    poke(scratch + _BLOCK, block)
+    poke(scratch + _DECODER, decoder)
+    poke(scratch + _OFFSET, HEAD)
+    poke(scratch + _NEXT, 0)
+    poke(scratch + _HELD, -1)
     return 0
 
 
 @kernel
 def _go_to(scratch: int, block: int) -> int:
     """Make ``block`` the next one; its offset, or `ENDS_EARLY`."""
-    offset, at = _peek(scratch + _OFFSET), _peek(scratch + _NEXT)
+    offset, at = peek(scratch + _OFFSET), peek(scratch + _NEXT)
     if block < at:
         offset, at = HEAD, 0
-    offset = hop(_peek(scratch + _SOURCE), _peek(scratch + _SIZE), offset, block - at)
+    offset = hop(peek(scratch + _SOURCE), peek(scratch + _SIZE), offset, block - at)
     if offset > 0:
-        _poke(scratch + _OFFSET, offset)
-        _poke(scratch + _NEXT, block)
+        poke(scratch + _OFFSET, offset)
+        poke(scratch + _NEXT, block)
     return offset
 
 
 @kernel
 def _unpack(scratch: int, block: int, blocks: int, elements: int, out: int) -> int:
     """Decode blocks that hold ``elements`` elements each; 0 or a fault."""
-    source, size = _peek(scratch + _SOURCE), _peek(scratch + _SIZE)
+    source, size = peek(scratch + _SOURCE), peek(scratch + _SIZE)
     offset = _go_to(scratch, block)
     if offset > 0:
-        decoder, planes = _peek(scratch + _DECODER), scratch + _STATE
+        decoder, planes = peek(scratch + _DECODER), scratch + _STATE
         offset = decode_blocks(decoder, source, size, offset, blocks, elements, out, planes)
     if offset < 0:
         return offset
-    _poke(scratch + _OFFSET, offset)
-    _poke(scratch + _NEXT, block + blocks)
+    poke(scratch + _OFFSET, offset)
+    poke(scratch + _NEXT, block + blocks)
     return 0
 
 
 @kernel
 def _copy_part(scratch: int, block: int, first: int, stop: int, out: int) -> int:
     """Copy elements of one block, unpacking it into the scratch if it is not there."""
-    itemsize, length = _peek(scratch + _ITEMSIZE), _peek(scratch + _BLOCK)
-    elements = min(length, _peek(scratch + _ELEMENTS) // 8 * 8 - block * length)
-    held = scratch + _STATE + MARGIN + min(length, _peek(scratch + _ELEMENTS) // 8 * 8) * itemsize
-    if _peek(scratch + _HELD) != block:
-        _poke(scratch + _HELD, -1)
+    itemsize, length = peek(scratch + _ITEMSIZE), peek(scratch + _BLOCK)
+    elements = min(length, peek(scratch + _ELEMENTS) // 8 * 8 - block * length)
+    held = scratch + _STATE + MARGIN + min(length, peek(scratch + _ELEMENTS) // 8 * 8) * itemsize
+    if peek(scratch + _HELD) != block:
+        poke(scratch + _HELD, -1)
         fault = _unpack(scratch, block, 1, elements, held)
         if fault < 0:
             return fault
-        _poke(scratch + _HELD, block)
+        poke(scratch + _HELD, block)
     _copy(held + (first - block * length) * itemsize, out, (stop - first) * itemsize)
     return 0
 
@@ -219,16 +203,16 @@ def _copy_part(scratch: int, block: int, first: int, stop: int, out: int) -> int
 @kernel
 def _copy_rest(scratch: int, first: int, stop: int, out: int) -> int:
     """Copy elements that follow the last block as they are."""
-    elements, itemsize = _peek(scratch + _ELEMENTS), _peek(scratch + _ITEMSIZE)
-    length = _peek(scratch + _BLOCK)
+    elements, itemsize = peek(scratch + _ELEMENTS), peek(scratch + _ITEMSIZE)
+    length = peek(scratch + _BLOCK)
     packed = elements // 8 * 8
     offset = _go_to(scratch, (packed + length - 1) // length)
     if offset < 0:
         return offset
-    if _peek(scratch + _SIZE) - offset < (stop - packed) * itemsize:
+    if peek(scratch + _SIZE) - offset < (stop - packed) * itemsize:
         return ENDS_EARLY
     offset += (first - packed) * itemsize
-    _copy(_peek(scratch + _SOURCE) + offset, out, (stop - first) * itemsize)
+    _copy(peek(scratch + _SOURCE) + offset, out, (stop - first) * itemsize)
     return 0
 
 
@@ -255,8 +239,8 @@ def decode(scratch: int, first: int, stop: int, out: int) -> int:
     int
         0, or `ENDS_EARLY` or `BROKEN`; then some of ``out`` may have been written.
     """
-    itemsize, length = _peek(scratch + _ITEMSIZE), _peek(scratch + _BLOCK)
-    packed = _peek(scratch + _ELEMENTS) // 8 * 8
+    itemsize, length = peek(scratch + _ITEMSIZE), peek(scratch + _BLOCK)
+    packed = peek(scratch + _ELEMENTS) // 8 * 8
     fault = 0
     while first < min(stop, packed) and fault == 0:
         block = first // length

@@ -7,8 +7,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from html import escape
+from typing import TYPE_CHECKING
 
-__all__ = ["card", "escape", "fold", "picture", "table"]
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["card", "escape", "fold", "lines", "picture", "table"]
 
 _LINE = "border-top:1px solid rgba(128,128,128,.25)"
 _CELL = f"padding:2px 14px 2px 0;text-align:left;vertical-align:top;{_LINE}"
@@ -43,6 +47,12 @@ def table(rows: Mapping[str, str]) -> str:
     return (
         f"<table style='border-collapse:collapse;margin:0 0 6px 0;font-size:13px'>{lines}</table>"
     )
+
+
+def lines(title: str, rows: Mapping[str, str]) -> str:
+    """Write a title, and names and what belongs to them, a line each: the same as plain text."""
+    width = max(map(len, rows), default=0)
+    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in rows.items())])
 
 
 def fold(summary: str, body: str, *, is_open: bool = False) -> str:

@@ -145,6 +145,11 @@ class Param(dict[str, Any]):
     def __str__(self) -> str:
         return "\n".join(report_lines(self, depth=7))
 
+    def _repr_html_(self) -> str:
+        from ptypy.utils._param_html import param_as_html
+
+        return param_as_html(self)
+
     def get(self, key: str, default: Any = None) -> Any:
         """Look up one name; ``default`` also for a value that nobody gave (`Placeholder`)."""
         value = super().get(key, default)
@@ -222,8 +227,7 @@ def param_from_json(filename: str | Path) -> Param:
     FormatError
         If the file is missing, is not JSON, or does not hold an object at its top.
     """
-    from ptypy.utils.config._read import text_of, tree_of
-    from ptypy.utils.config._yaml import read_json_text
+    from ptypy.utils.config import read_json_text, text_of, tree_of
 
     name = str(filename)
     return asParam(tree_of(read_json_text(text_of(Path(filename)), name), name))
@@ -237,8 +241,7 @@ def param_from_yaml(filename: str | Path) -> Param:
     FormatError
         If the file is missing, is not YAML, or does not hold a mapping at its top.
     """
-    from ptypy.utils.config._read import text_of, tree_of
-    from ptypy.utils.config._yaml import read_yaml_text
+    from ptypy.utils.config import read_yaml_text, text_of, tree_of
 
     name = str(filename)
     return asParam(tree_of(read_yaml_text(text_of(Path(filename)), name), name))

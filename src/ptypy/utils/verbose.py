@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from ptypy.errors import ParameterError
 from ptypy.utils import parallel
+from ptypy.utils._notebook import NotebookLine, is_in_notebook
 from ptypy.utils._report import report_lines
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ilog_newline",
     "ilog_streamer",
     "is_on_terminal",
+    "is_written_over",
     "log",
     "logger",
     "report",
@@ -131,6 +133,7 @@ class _Line:
 
 
 _line = _Line()
+_notebook_line = NotebookLine()
 
 
 def _attach() -> None:
@@ -241,12 +244,19 @@ def is_on_terminal() -> bool:
     return isatty is not None and bool(isatty())
 
 
+def is_written_over() -> bool:
+    """Say whether what `ilog_message` says takes the place of what it said before."""
+    return is_on_terminal() or is_in_notebook()
+
+
 def ilog_message(msg: str) -> None:
-    """Write over the current line of the terminal (a log record where there is none)."""
+    """Write over the current line of the terminal or notebook (elsewhere, a log record)."""
     if not (parallel.master and _somebody_watches()):
         return
     if is_on_terminal():
         _line.write(msg)
+    elif is_in_notebook():
+        _notebook_line.write(msg)
     else:
         log(INTERACTIVE, msg)
 
@@ -258,6 +268,7 @@ def ilog_newline() -> None:
     """End the line that `ilog_message` writes over."""
     if parallel.master and _somebody_watches() and is_on_terminal():
         _line.end()
+    _notebook_line.end()
 
 
 class LogTime:
@@ -280,9 +291,9 @@ class LogTime:
 class Progress:
     """Shows how far a piece of work has come, while it goes on.
 
-    On a terminal one line is written over; elsewhere (a log file, a batch job) a plain line
-    appears every few seconds. Only the master speaks, and only at the log levels INTERACTIVE,
-    INFO, INSPECT and DEBUG, unless ``force``.
+    On a terminal one line is written over, in a notebook one with a bar; elsewhere (a log file, a
+    batch job) a plain line appears every few seconds. Only the master speaks, and only at the log
+    levels INTERACTIVE, INFO, INSPECT and DEBUG, unless ``force``.
 
     >>> with Progress(100, "preparing", "frames") as progress:
     ...     for _ in range(100):
@@ -315,6 +326,7 @@ class Progress:
         self.note = ""
         self.active = parallel.master and (force or _somebody_watches())
         self._terminal = is_on_terminal()
+        self._notebook = NotebookLine() if not self._terminal and is_in_notebook() else None
         self._start = self._spoken = time.perf_counter()
 
     def __enter__(self) -> Progress:
@@ -338,7 +350,8 @@ class Progress:
         if not self.active:
             return
         now = time.perf_counter()
-        if now - self._spoken >= (self.TERMINAL_EVERY if self._terminal else self.EVERY):
+        over = self._terminal or self._notebook is not None
+        if now - self._spoken >= (self.TERMINAL_EVERY if over else self.EVERY):
             self._spoken = now
             self._write(last=False)
 
@@ -346,6 +359,8 @@ class Progress:
         line = self._line()
         if self._terminal:
             _line.write(line[: LINE - 1], last=last)
+        elif self._notebook is not None:
+            self._notebook.write(line, self.done / self.total if self.total else None, last=last)
         else:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

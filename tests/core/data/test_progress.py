@@ -269,7 +269,7 @@ def test_less_than_a_second_is_not_no_time(timed, capsys, monkeypatch):
 
 def test_a_single_long_chunk_says_how_far_it_is(capsys, monkeypatch):
     """A run with the default size of blocks prepares a whole scan as one."""
-    monkeypatch.setattr("ptypy.core.data._progress.is_on_terminal", lambda: False)
+    monkeypatch.setattr("ptypy.core.data._progress.is_written_over", lambda: False)
     verbose.set_level("INTERACTIVE")
     now = [0.0]
     progress = ScanProgress("moon", clock=lambda: now[0])

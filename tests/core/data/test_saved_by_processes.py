@@ -46,13 +46,15 @@ for name, kind, scan_class, options in [
     ("masks", "frame", Scan, {"save": "append"}),
     ("small", "common", Scan, {"save": "append", "compression": "gzip"}),
     ("gzip", "common", Large, {"save": "link", "compression": "gzip"}),
+    ("packed", "frame", Large, {"save": "append", "compression": "bitshuffle"}),
+    ("auto", "common", Large, {"save": "merge", "compression": "auto"}),
 ]:
     scan = scan_class(**Scan.GIVEN, dfile=f"{parallel.size}_{name}.ptyd", **options)
     scan.kind = kind
     while scan.next_chunk(5) != EOS:
         pass
 """
-NAMES = ["append", "link", "masks", "small", "gzip"]
+NAMES = ["append", "link", "masks", "small", "gzip", "packed", "auto"]
 
 
 def datasets(path):
@@ -83,6 +85,9 @@ def test_one_to_four_processes_write_the_same(mpirun, tmp_path):
             for key in one:
                 assert other[key] == one[key], (name, key)
             assert ptyd.validate(tmp_path / f"{processes}_{name}.ptyd", deep=True) == []
+    assert [chunk.compression for chunk in ptyd.PtydReader(tmp_path / "4_auto.ptyd").chunks] == [
+        "bitshuffle"
+    ]
     reader = ptyd.PtydReader(tmp_path / "3_masks.ptyd")
     assert [chunk.frames for chunk in reader.chunks] == [5, 5, 1]
     block = reader.read(0, 11)

@@ -77,7 +77,7 @@ def test_plausible_values_are_accepted(good):
         ({"psize": (1e-4, 1e-4, 1e-4)}, r"one number or two, \(y, x\), in metres"),
         ({"psize": np.array([1e-4, np.nan])}, "psize"),
         ({"propagation": "near"}, "'farfield', 'nearfield'"),
-        ({"compression": "lzf"}, "'gzip'"),
+        ({"compression": "lzf"}, "'gzip', 'bitshuffle', 'auto'"),
         ({"timeout": -1}, "timeout"),
         ({"resume": 1}, "resume"),
         ({"resume": True}, "needs `save`"),

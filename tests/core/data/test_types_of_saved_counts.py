@@ -72,7 +72,7 @@ def test_a_pixel_that_nobody_trusts_is_kept_with_all_its_digits(save):
 
 
 @pytest.mark.parametrize("mode", ["append", "link", "merge"])
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("compression", [None, "gzip", "bitshuffle"])
 def test_chunks_of_several_types_are_read_as_the_one_that_holds_all(save, mode, compression):
     frames = with_extremes(np.uint32, 5, 70000, 6)
     path, _ = save(frames, save=mode, compression=compression)

@@ -246,3 +246,8 @@ class Container:
 
     def __repr__(self) -> str:
         return f"<Container {self.formatted_report()}>"
+
+    def _repr_html_(self) -> str:
+        from ptypy.core.classes._html import container_as_html
+
+        return container_as_html(self)

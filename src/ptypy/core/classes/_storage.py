@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ptypy.core.classes._addresses import Addresses
 from ptypy.core.classes._base import dtype_of
+from ptypy.core.classes._html import ShownStorage
 
 if TYPE_CHECKING:
     from ptypy.core.classes._container import Container
@@ -24,7 +25,7 @@ _LARGE = 100_000_000
 _NUDGE = 1e-5
 
 
-class Storage:
+class Storage(ShownStorage):
     """Layers of numbers, each number with a place in metres.
 
     Pixel k of an axis lies at ``origin + k * psize``; ``center = -origin / psize`` is the

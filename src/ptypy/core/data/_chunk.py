@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ptypy.utils.markup import lines
 from ptypy.utils.parameters import Param
 
 __all__ = ["CODES", "EOS", "WAIT", "Chunk"]
@@ -51,6 +52,16 @@ class Chunk:
     frames that need no preparation are not looked at."""
     centers: npt.NDArray[np.float64] | None = None
     """Centre of mass (y, x) of these counts in the raw frame [px], (n, 2)."""
+
+    def __repr__(self) -> str:
+        from ptypy.core.data._shown import describe_chunk
+
+        return lines(f"Chunk {self.number}", describe_chunk(self))
+
+    def _repr_html_(self) -> str:
+        from ptypy.core.data._shown import chunk_as_html
+
+        return chunk_as_html(self)
 
     @property
     def num(self) -> int:

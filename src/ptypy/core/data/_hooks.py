@@ -121,7 +121,7 @@ class ScanHooks:
             Here: ones of the size of the region.
         """
         shape = self.info.shape
-        if shape is None:
+        if shape is None or isinstance(shape, str):
             return None
         height, width = (int(n) for n in np.broadcast_to(shape, 2))
         return np.ones((height, width), dtype=bool)
@@ -206,7 +206,8 @@ class ScanHooks:
 
             Here: frame k holds k everywhere, a placeholder.
         """
-        shape = np.broadcast_to(64 if self.info.shape is None else self.info.shape, 2)
+        asked = self.info.shape
+        shape = np.broadcast_to(64 if asked is None or isinstance(asked, str) else asked, 2)
         raw = {int(k): np.full(tuple(int(n) for n in shape), float(k)) for k in indices}
         return raw, {}, {}
 

@@ -23,7 +23,7 @@ from ptypy.core.data._sums import ACROSS, BRIGHTEST, DARKEST, DOWN, TOTAL
 from ptypy.io.unpacking import FILES, begin, block_elements, decode, scratch_size
 from ptypy.utils.stored_code import depend_on, stamp_of
 
-__all__ = ["count_frames", "mass_block"]
+__all__ = ["compiled", "count_frames"]
 
 STRIP = 16
 """Rows of prepared frames in a strip: a transposed write then fills whole cache lines."""
@@ -31,10 +31,11 @@ TOGETHER = 8
 """Frames of which a strip is prepared before the next strip is."""
 
 
-_STAMP = stamp_of([Path(__file__), Path(__file__).with_name("_sums.py"), *FILES])
+_HERE = ("_kernel.py", "_survey_kernel.py", "_sums.py")
+_STAMP = stamp_of([*(Path(__file__).with_name(name) for name in _HERE), *FILES])
 
 
-def _compiled(function: Any, **options: Any) -> Any:
+def compiled(function: Any, **options: Any) -> Any:
     """Compile on first call, without the interpreter lock; keep the code if there is a place."""
     options |= {"nogil": True, "error_model": "numpy"}
     try:
@@ -159,38 +160,27 @@ def _write_strip(
                 target[np.uintp(width - 1 - j)] = tile[k, j]
 
 
-row_at = _compiled(_row_at)
-copy_row = _compiled(_copy_row)
-correct_row = _compiled(_correct_row)
-bin_row = _compiled(_bin_row)
-extremes = _compiled(_extremes)
-usable_extremes = _compiled(_usable_extremes)
+row_at = compiled(_row_at)
+copy_row = compiled(_copy_row)
+correct_row = compiled(_correct_row)
+bin_row = compiled(_bin_row)
+extremes = compiled(_extremes)
+usable_extremes = compiled(_usable_extremes)
 # Sums may be taken in any order, which makes vectors of them; NaN stays NaN.
-sum_row = _compiled(_sum_row, fastmath={"reassoc", "contract", "nsz"})
-write_strip = _compiled(_write_strip)
+sum_row = compiled(_sum_row, fastmath={"reassoc", "contract", "nsz"})
+write_strip = compiled(_write_strip)
 
 
-def _count_strip(
-    base: int,
-    f: int,
-    first: int,
-    stop: int,
-    like: Any,
-    raw: Any,
-    fixes: Any,
-    masks: Any,
-    out: Any,
-    sums: Any,
-    plan: Any,
-    tile: Any,
-    line: Any,
-) -> None:
-    """Prepare rows ``first`` to ``stop - 1`` of one frame, before it is turned.
+def _count_strip(f: int, base: int, rows_of: Any, job: Any, made: Any, room: Any) -> None:
+    """Prepare rows ``first`` to ``stop - 1`` of frame ``f``, before it is turned.
 
-    ``base`` is the address of row 0 of the raw frame; ``tile`` and ``line`` are room to work in,
-    the other arguments those of `_count_frames`.
+    ``base`` is the address of row 0 of the raw frame, ``rows_of`` (first, stop). ``job`` is (like,
+    raw, fixes, masks, plan) and ``made`` (out, sums), as in `_count_frames`; ``room`` is (tile,
+    line), to work in.
     """
-    (height, width), (top, left, rebin, transpose, flipud, fliplr) = raw, plan
+    (first, stop), (like, (height, width), fixes, masks, plan) = rows_of, job
+    (out, sums), (tile, line) = made, room
+    top, left, rebin, transpose, flipud, fliplr = plan
     (dark, gain, is_whole), (usable, trusted) = fixes, masks
     rows, columns = out.shape[1], tile.shape[1]
     span, size, step = columns * rebin, like.itemsize, out.itemsize
@@ -236,7 +226,7 @@ def _count_strip(
         write_strip(tile, stop - first, first, target_at, out, transpose, (flipud, fliplr))
 
 
-count_strip = _compiled(_count_strip)
+count_strip = compiled(_count_strip)
 
 
 def _count_frames(
@@ -273,6 +263,7 @@ def _count_frames(
         rows, columns = columns, rows
     line = np.zeros(columns * rebin, out.dtype)
     tile = np.empty((STRIP, columns), out.dtype)
+    job = (like, raw, fixes, masks, plan)
     size, count = like.itemsize, height * width
     room = 0
     if decoder:
@@ -302,38 +293,9 @@ def _count_frames(
                     if fault:
                         return f
                     base -= first_y * width * size
-                count_strip(
-                    base, f, strip, stop, like, raw, fixes, masks, out, sums, plan, tile, line
-                )
+                count_strip(f, base, (strip, stop), job, (out, sums), (tile, line))
     # The arrays that only their addresses were used of must live until here.
     return -1 - 0 * (scratch.size + unpacked.size)
 
 
-def _mass_block(raw: Any, dark: Any, gain: Any, usable: Any, out: Any) -> None:
-    """Add up counts, counts times row, and counts times column, of frames (n, H, W).
-
-    ``usable`` (1, H, W) or (n, H, W) is False for pixels that are left out; pixels that are not
-    a finite number are left out, too. ``out`` is (n, 3) float64. With ``dark`` and ``gain``
-    (H, W), not None, a pixel counts ``max(raw - dark, 0) gain``.
-    """
-    frames, height, width = raw.shape
-    for f in range(frames):
-        mask = usable[f % usable.shape[0]]
-        total = down = across = 0.0
-        for y in range(height):
-            row = row_across = 0.0
-            for x in range(width):
-                v = float(raw[f, y, x])
-                if dark is not None:
-                    v = max(v - dark[y, x], 0.0) * gain[y, x]
-                if mask[y, x] and np.isfinite(v):
-                    row += v
-                    row_across += v * x
-            total += row
-            down += row * y
-            across += row_across
-        out[f, 0], out[f, 1], out[f, 2] = total, down, across
-
-
-count_frames = _compiled(_count_frames)
-mass_block = _compiled(_mass_block)
+count_frames = compiled(_count_frames)

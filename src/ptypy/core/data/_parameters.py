@@ -135,9 +135,12 @@ class ScanParameters:
     [shape]
     default = 256
     help = Size of the region that is cut out of raw frames [px]
-    type = int, tuple
+    type = int, tuple, str
     doc = One number for a square, (rows, columns), or ``None`` for whole frames. Counted in raw
-     pixels, before orientation and rebinning. What lies outside the frame is not trusted.
+     pixels, before orientation and rebinning. What lies outside the frame is not trusted. With
+     ``'auto'`` the first frames decide: the smallest square about the optical axis that holds all
+     but 0.01 % of the counts above background, of a size that can be transformed fast. What was
+     chosen is told, and kept as ``found_shape``.
     userlevel = 1
 
     [center]
@@ -190,9 +193,12 @@ class ScanParameters:
     default = None
     help = How saved frames are compressed
     type = str
-    doc = ``None``: not at all, which is fastest to write and to read; ``'gzip'``: files are
-     smaller, and writing and reading them takes longer.
-    choices = ['gzip']
+    doc = ``None``: not at all; frames are mapped when they are read, and any program opens the
+     file. ``'bitshuffle'``: bitshuffle and LZ4, fast to write and to read; counts shrink to a half
+     or a tenth. Other programs need the filter (in Python: hdf5plugin). ``'gzip'``: smaller still,
+     ten times as slow, and any program opens it. ``'auto'``: ``'bitshuffle'`` if it halves the
+     first frames at least, else not at all; a run that resumes goes on as the file began.
+    choices = ['gzip', 'bitshuffle', 'auto']
     userlevel = 2
 
     [resume]
@@ -212,6 +218,15 @@ class ScanParameters:
      that came before are delivered. ``None`` waits for ever.
     userlevel = 1
     lowlim = 0
+
+    [find_bad_pixels]
+    default = False
+    help = Whether pixels that do not count as others do are looked for, and not trusted
+    type = bool
+    doc = Dead, hot, stuck and saturated pixels are found by what the first frames, 32 at most,
+     have in common, before any is prepared, and are not trusted in any frame. Rows and columns
+     of the raw frame are kept as ``found_bad_pixels``.
+    userlevel = 1
     """
 
     DEFAULT: ClassVar[Param]

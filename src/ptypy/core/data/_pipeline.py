@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
+from ptypy.core.data._found import NOTHING, Found
 from ptypy.core.data._load import Loaded
 from ptypy.core.data._plan import Plan, make_plan
 from ptypy.core.data._prepare import (
@@ -22,7 +23,7 @@ from ptypy.core.data._prepare import (
 from ptypy.core.data._settings import Settings
 from ptypy.core.data._sums import FrameSums, count_again
 from ptypy.errors import DataError
-from ptypy.io.counts import invalid_counts
+from ptypy.io.counts import invalid_counts, tell_of_empty
 from ptypy.io.stored_stack import StoredStack
 from ptypy.utils import parallel
 from ptypy.utils.verbose import logger
@@ -54,8 +55,8 @@ class Pipeline:
     """Dark and flat."""
     weights: Array | None
     """Mask or weights for frames that bring none."""
-    found: tuple[float, float] | None = None
-    """Where the counts say that the optical axis is, in the raw frame (y, x) [px]."""
+    found: Found = NOTHING
+    """What the counts of the first frames have decided."""
 
     @classmethod
     def decide(
@@ -63,12 +64,13 @@ class Pipeline:
         settings: Settings,
         raw: Pair,
         loaded: Loaded,
+        indices: tuple[Sequence[int], Sequence[int]],
         *,
         weights: Array | None,
         dark: Any,
         flat: Any,
         move: bool,
-        found: tuple[float, float] | None = None,
+        found: Found | None = None,
     ) -> Pipeline:
         """Decide, from the first frames, what is done to all of them. All processes call this.
 
@@ -79,32 +81,37 @@ class Pipeline:
             Shape of a raw frame.
         loaded : Loaded
             The first frames of this process.
+        indices : (sequence of int, sequence of int)
+            All first frames, and those of this process.
         weights, dark, flat : (H, W) or None
             What all frames share.
         move : bool
             Whether a region as large as the frame may be moved to put the axis in its middle.
-        found : (y, x), optional
-            Where the optical axis was found before, if the counts are to decide [px].
+        found : Found, optional
+            What was found before, if the counts are to decide.
 
         Raises
         ------
         DataError
             With everything that does not fit together.
         """
-        faults = _misfits(raw, settings.shape, (weights, loaded.weights))
+        faults = _misfits(raw, settings.region, (weights, loaded.weights))
         fix: Correction | None = None
         try:
             fix = correction(dark, flat, raw)
         except DataError as error:
             faults.append(str(error))
-        center = settings.center_in(raw)
-        if settings.must_find_center:
-            center = find_center(loaded, raw, weights, fix) if found is None else found
+        if found is None:
+            found = NOTHING
+            if settings.must_look and not faults:
+                from ptypy.core.data._judge import judge
+
+                found = judge(settings, loaded, raw, indices, weights=weights, fix=fix)
         try:
             plan = make_plan(
                 raw,
-                shape=settings.shape,
-                center=center,
+                shape=found.shape if settings.finds_region else settings.region,
+                center=settings.center_in(raw) if found.center is None else found.center,
                 orientation=settings.orientation,
                 rebin=settings.rebin,
                 move=move,
@@ -115,7 +122,7 @@ class Pipeline:
         def decided() -> Pipeline:
             if faults:
                 raise DataError("; ".join(faults))
-            return cls(plan, fix, weights, center if settings.must_find_center else None)
+            return cls(plan, fix, weights, found)
 
         pipeline = distribute.agree(decided)
         if fix is not None:
@@ -123,17 +130,25 @@ class Pipeline:
         return pipeline
 
     @cached_property
+    def _good(self) -> npt.NDArray[np.bool_] | None:
+        """Raw pixels (H, W) whose dark and flat are usable and that are not bad; None for all."""
+        bad = self.found.bad
+        if bad is None or not len(bad):
+            return None if self.fix is None else self.fix.usable
+        good = np.ones(self.plan.raw, bool) if self.fix is None else self.fix.usable.copy()
+        good[bad[:, 0], bad[:, 1]] = False
+        return good
+
+    @cached_property
     def shared(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32] | None]:
         """Mask and weights of prepared frames that bring none."""
-        return prepare_weights(
-            self.weights, self.plan, None if self.fix is None else self.fix.usable
-        )
+        return prepare_weights(self.weights, self.plan, self._good)
 
     @cached_property
     def usable(self) -> npt.NDArray[np.bool_] | None:
         """Raw pixels (H, W) that all frames are trusted at; None for all."""
         raw, given = self.plan.raw, self.weights
-        usable = np.ones(raw, dtype=bool) if self.fix is None else self.fix.usable
+        usable = np.ones(raw, dtype=bool) if self._good is None else self._good
         if given is not None and given.shape == raw:
             usable = usable & (given > 0)
         elif given is not None:
@@ -148,25 +163,26 @@ class Pipeline:
         loaded: Loaded,
         tell: Callable[[float], None] | None = None,
         swept: tuple[Array, FrameSums | None] | None = None,
+        *,
+        always: bool = False,
     ) -> Prepared:
         """Prepare the frames of this process.
 
         Parameters
         ----------
         loaded : Loaded
-        tell : callable, optional
-            Hears now and then which share is done.
+        tell, always
+            As in `prepare_and_sum`.
         swept : tuple, optional
             What `sweep` gave for these frames, if that was done before.
         """
         if loaded.weights is None:
             mask, kept = self.shared
         else:
-            bad = None if self.fix is None else self.fix.usable
-            mask, kept = prepare_weights(loaded.weights, self.plan, bad)
+            mask, kept = prepare_weights(loaded.weights, self.plan, self._good)
         if not len(loaded.frames):
             return Prepared(np.empty((0, *self.plan.shape)), mask, kept)
-        data, sums = self._sweep(loaded, mask, tell) if swept is None else swept
+        data, sums = self._sweep(loaded, mask, tell, always) if swept is None else swept
         prepared = Prepared(data, mask, kept, sums)
         if isinstance(loaded.frames, StoredStack):
             return without_invalid(prepared, loaded.frames, self)
@@ -174,16 +190,23 @@ class Pipeline:
 
     def sweep(self, loaded: Loaded) -> tuple[Array, FrameSums | None]:
         """Do the part of `run` that takes time, for frames that bring no mask; in any thread."""
-        return self._sweep(loaded, self.shared[0], None)
+        return self._sweep(loaded, self.shared[0])
 
     def _sweep(
         self,
         loaded: Loaded,
         mask: npt.NDArray[np.bool_],
-        tell: Callable[[float], None] | None,
+        tell: Callable[[float], None] | None = None,
+        always: bool = False,
     ) -> tuple[Array, FrameSums | None]:
         return prepare_and_sum(
-            loaded.frames, self.plan, self.fix, usable=self.usable, trusted=mask, tell=tell
+            loaded.frames,
+            self.plan,
+            self.fix,
+            usable=self.usable,
+            trusted=mask,
+            tell=tell,
+            always=always,
         )
 
 
@@ -193,7 +216,9 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
     if sums is None:
         return prepared
     if frames.may_be_unwritten:
-        say_empty(frames, sums)
+        # What is not a number is neither bright nor dark, but it makes the sum one of its kind.
+        empty = (sums.brightest == 0) & (sums.darkest == 0) & (sums.photons == 0)
+        tell_of_empty(frames.label, frames.numbers[empty], len(frames))
     suspects = sums.darkest < 0 if frames.dtype.kind == "i" else np.zeros(len(frames), bool)
     if frames.limit is not None:
         suspects |= sums.brightest >= frames.limit
@@ -213,21 +238,6 @@ def without_invalid(prepared: Prepared, frames: StoredStack, pipeline: Pipeline)
     )
 
 
-def say_empty(frames: StoredStack, sums: FrameSums) -> None:
-    """Say which frames hold no count at all: perhaps nobody has written them."""
-    # What is not a number is neither bright nor dark, but it makes the sum one of its kind.
-    empty = np.flatnonzero((sums.brightest == 0) & (sums.darkest == 0) & (sums.photons == 0))
-    if len(empty):
-        logger.error(
-            "%s: %d of %d frames hold no count at all, the first of them is frame %d: was it ever "
-            "written?",
-            frames.label,
-            len(empty),
-            len(frames),
-            frames.numbers[empty[0]],
-        )
-
-
 def _misfits(raw: Pair, shape: Pair | None, masks: Sequence[Array | None]) -> list[str]:
     """Say which masks are as large neither as a raw frame nor as its region."""
     region = raw if shape is None else shape
@@ -237,32 +247,6 @@ def _misfits(raw: Pair, shape: Pair | None, masks: Sequence[Array | None]) -> li
         for mask in masks
         if mask is not None and mask.shape[-2:] not in (raw, region)
     ]
-
-
-def find_center(
-    loaded: Loaded, raw: Pair, weights: Array | None, fix: Correction | None
-) -> tuple[float, float]:
-    """Find the mean centre of mass of the first frames, on all processes together.
-
-    Pixels that are not trusted are not looked at. Where there are no counts at all it is the
-    middle of the frame.
-    """
-    from ptypy.core.data._center import sum_centers
-
-    usable = np.ones(raw, dtype=bool) if fix is None else fix.usable
-    given = weights if loaded.weights is None else loaded.weights
-    if given is not None and given.shape[-2:] == raw:
-        usable = usable & (given > 0)
-    mine = distribute.agree(lambda: sum_centers(loaded.frames, usable, fix))
-    y, x, lit = distribute.total(mine)
-    if not lit:
-        logger.warning(
-            "the first frames have no counts, so their centre cannot be found: the middle of the "
-            "frame is used; give `center`, or more frames to the first call of auto()"
-        )
-        return (float(raw[0] // 2), float(raw[1] // 2))
-    logger.info("optical axis found at row %.2f, column %.2f of the raw frame", y / lit, x / lit)
-    return (float(y / lit), float(x / lit))
 
 
 def tell_of_unusable(fix: Correction, weights: Array | None, plan: Plan) -> None:

@@ -152,6 +152,7 @@ def prepare_and_sum(
     trusted: Mask | None = None,
     threads: int | None = None,
     tell: Callable[[float], None] | None = None,
+    always: bool = False,
 ) -> tuple[Array, FrameSums | None]:
     """Correct, cut, orient and rebin frames, and see what is in them on the way.
 
@@ -173,6 +174,8 @@ def prepare_and_sum(
         As many as there are processors for this process, if not given.
     tell : callable, optional
         Called now and then with the share of the frames that are done.
+    always : bool
+        Whether frames are looked at, and copied, even if there is nothing to do.
 
     Returns
     -------
@@ -190,7 +193,7 @@ def prepare_and_sum(
         If stored frames cannot be unpacked.
     """
     dtype = _common_type(frames)
-    if plan.is_identity and fix is None and not isinstance(frames, StoredStack):
+    if plan.is_identity and fix is None and not (always or isinstance(frames, StoredStack)):
         return (frames if isinstance(frames, np.ndarray) else np.stack(list(frames))), None
     out_type = widen(dtype, plan.rebin) if fix is None else _real(dtype)
     out = empty((len(frames), *plan.shape), out_type)

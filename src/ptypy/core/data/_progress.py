@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ptypy.utils.verbose import LINE, ilog_message, ilog_newline, is_on_terminal
+from ptypy.utils.verbose import LINE, ilog_message, ilog_newline, is_written_over
 
 __all__ = ["ScanProgress"]
 
@@ -35,10 +35,11 @@ class _Sums(NamedTuple):
 class ScanProgress:
     """Says how far a scan is prepared, chunk after chunk.
 
-    On a terminal one line is written over; elsewhere (a log file, a batch job) a plain line
-    appears now and then, ever more rarely. At the end there is a line of totals. Only the master
-    speaks, and only at the log levels INTERACTIVE, INFO, INSPECT and DEBUG. Processes prepare a
-    chunk together, so that the master knows how many frames all of them have done in its time.
+    On a terminal or in a notebook one line is written over; elsewhere (a log file, a batch job) a
+    plain line appears now and then, ever more rarely. At the end there is a line of totals. Only
+    the master speaks, and only at the log levels INTERACTIVE, INFO, INSPECT and DEBUG. Processes
+    prepare a chunk together, so that the master knows how many frames all of them have done in its
+    time.
 
     The first chunk may have waited for a compiler: as soon as there are others, rates are those
     of the others. The totals count it.
@@ -191,10 +192,10 @@ class ScanProgress:
         """Say whether it is time for a line."""
         if self._spoken is None or self._done.worked + self._waited() + under_way < self.SILENT:
             return False
-        return now - self._spoken >= (self.TERMINAL_EVERY if is_on_terminal() else self._pause)
+        return now - self._spoken >= (self.TERMINAL_EVERY if is_written_over() else self._pause)
 
     def _say(self, text: str, now: float) -> None:
-        self._has_line = is_on_terminal()
+        self._has_line = is_written_over()
         ilog_message(text[: LINE - 1] if self._has_line else text)
         self._spoken = now
         self._pause = min(2 * self._pause, self.MOST_RARELY)

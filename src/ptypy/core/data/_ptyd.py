@@ -255,7 +255,16 @@ class PtydScan(PtyScan):
 
     def _validate(self, p: Param) -> None:
         unused = dict.fromkeys(
-            ("save", "shape", "center", "orientation", "rebin", "auto_center", "resume")
+            (
+                "save",
+                "shape",
+                "center",
+                "orientation",
+                "rebin",
+                "auto_center",
+                "resume",
+                "find_bad_pixels",
+            )
         )
         validate(type(self), Param({**p, **unused}) if self._only_reads else p)
 
@@ -268,6 +277,7 @@ class PtydScan(PtyScan):
                 auto_center=False,
                 orientation=None,
                 rebin=None,
+                find_bad_pixels=False,
             )
         changed: dict[str, Any] = {"orientation": self.orientation, "rebin": self.rebin}
         if "shape" not in self._given:

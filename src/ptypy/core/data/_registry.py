@@ -63,8 +63,15 @@ def find_scan(name: str) -> type[PtyScan]:
     close = nearest(name, known)
     # All of them: whoever wrote a class looks for it in this list.
     hint = f"did you mean `{close}`?" if close else f"known: {', '.join(sorted(known))}"
-    remedy = f"is no scan class that has been imported; {hint}"
+    remedy = _why_not(name) or f"is no scan class that has been imported; {hint}"
     raise ParameterError([Fault("data.name", repr(name), remedy)])
+
+
+def _why_not(name: str) -> str:
+    """Say what is wrong with the package that offers a loader; nothing if none does."""
+    from ptypy.core.data.plugins import FAILED
+
+    return FAILED.get(name, "")
 
 
 def known_scans(wanted: str | None = None) -> dict[str, type[PtyScan]]:

@@ -13,8 +13,8 @@ from ptypy.errors import Fault
 __all__ = ["FOUND", "differences"]
 
 FREE = frozenset({
-    "chunk_format", "compression", "dfile", "found_center", "load_parallel", "min_frames",
-    "num_frames", "resume", "save", "timeout", "version",
+    "chunk_format", "compression", "dfile", "found_bad_pixels", "found_center", "found_shape",
+    "load_parallel", "min_frames", "num_frames", "resume", "save", "timeout", "version",
 })  # fmt: skip
 """Parameters that change nothing in a frame."""
 

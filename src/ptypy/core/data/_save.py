@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._chunk import Chunk
+from ptypy.core.data._compression import choose_compression
 from ptypy.core.data._resume import differences
 from ptypy.errors import DataError, ParameterError
 from ptypy.utils import parallel
@@ -39,8 +40,9 @@ class Recorder:
         ``path`` and this with the number of the chunk put in, and the file links to it.
     merges : bool
         In the end make one chunk of all.
-    compression : {'gzip'} or None
-        How frames are compressed.
+    compression : {'gzip', 'bitshuffle', 'auto'} or None
+        How frames are compressed. ``'auto'``: as those that are there already; or, for a new file,
+        as the first chunk is stored best, see `choose_compression`.
     """
 
     def __init__(
@@ -89,13 +91,15 @@ class Recorder:
             If what is there is no prepared scan, or damaged.
         """
         found = distribute.on_master(lambda: self._look(info), everywhere=False)
+        if self.compression == "auto" and found["frames"]:
+            self.compression = found["compression"]
         return found["frames"], found["number"]
 
-    def _look(self, info: Param) -> dict[str, int]:
+    def _look(self, info: Param) -> dict[str, Any]:
         """Look at what a run before left, on the master."""
         from ptypy.io import ptyd
 
-        nothing = {"frames": 0, "number": 0}
+        nothing = {"frames": 0, "number": 0, "compression": None}
         removed = ptyd.tidy_up(self.path)
         if removed:
             logger.warning("removed what a writer that died left: %s", ", ".join(removed))
@@ -112,7 +116,8 @@ class Recorder:
         self._is_open = reader.is_complete is not True
         self._shape = reader.shape
         number = max(chunk.number for chunk in reader.chunks) + 1
-        return {"frames": reader.num_frames, "number": number}
+        compression = reader.chunks[-1].compression
+        return {"frames": reader.num_frames, "number": number, "compression": compression}
 
     def add(self, chunk: Chunk, info: Param, unknown: Sequence[str]) -> None:
         """Save a chunk; all processes call this.
@@ -139,6 +144,8 @@ class Recorder:
         types = _types(chunk)
         weights = _weights(chunk, rows, types)
         dtype = _stored_type(chunk, types)
+        if self.compression == "auto":
+            self.compression = choose_compression(self.path, chunk.data, rows, len(place_of), dtype)
         draft: Any = None
         with contextlib.ExitStack() as stack:
 

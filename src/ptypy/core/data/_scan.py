@@ -12,6 +12,7 @@ import ptypy
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._ahead import NextFrames
 from ptypy.core.data._chunk import CODES, EOS, WAIT, Chunk
+from ptypy.core.data._found import Found
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._load import position_array
 from ptypy.core.data._parameters import ScanParameters
@@ -21,6 +22,7 @@ from ptypy.core.data._registry import register
 from ptypy.core.data._resume import FOUND
 from ptypy.core.data._save import Recorder
 from ptypy.core.data._settings import validate
+from ptypy.core.data._shown import Shown
 from ptypy.core.data._stages import Stages
 from ptypy.core.data._trust import Strange
 from ptypy.errors import Fault, ParameterError
@@ -39,7 +41,7 @@ METAKEYS = [
 
 
 @register()
-class PtyScan(Stages, ScanParameters):
+class PtyScan(Shown, Stages, ScanParameters):
     """Loads the raw frames of a scan and prepares them for reconstruction. Subclass it.
 
     A subclass overrides `load`, usually `load_positions` and the constructor, and perhaps other
@@ -124,7 +126,7 @@ class PtyScan(Stages, ScanParameters):
         self._recorder: Recorder | None = None
         self._next = NextFrames()
         self._adds_noise = bool(p.add_poisson_noise) and not self.OWN_NOISE
-        self._found_center = None
+        self._decided = None
         self._strange = Strange()
         self._patience = Patience(p.timeout)
         self._progress = ScanProgress(p.label)
@@ -291,18 +293,17 @@ class PtyScan(Stages, ScanParameters):
             from ptypy.io.ptyd import PtydReader
 
             reader = PtydReader(path)
-            found = reader.info.get("found_center")
-            known: dict[str, Any] = {"found": found}
+            known: dict[str, Any] = {"found": Found.read(reader.info).entries()}
             known["numbers"] = {key: reader.info.get(key) for key in FOUND}
             known |= {key: reader.meta[key] for key in ("shape", "center") if key in reader.meta}
             return known
 
         known = distribute.on_master(look, everywhere=False)
-        found = known.pop("found")
-        if found is None and self._read_settings().must_find_center:
+        found, settings = Found.read(known.pop("found")), self._read_settings()
+        if found.center is None and settings.must_find_center:
             remedy = f"is needed: {path} does not say where the frames in it were cut"
             raise ParameterError([Fault("center", repr(self.info.center), remedy)])
-        self._found_center = None if found is None else (float(found[0]), float(found[1]))
+        self._decided = found
         for key, value in known.pop("numbers").items():
             if value is not None and isinstance(self.info[key], Placeholder):
                 self.info[key] = value

@@ -35,8 +35,8 @@ WORDING = {
 class Settings:
     """How frames of one scan are prepared."""
 
-    shape: tuple[int, int] | None
-    """Rows and columns of the region in raw pixels; None for the whole frame."""
+    shape: tuple[int, int] | str | None
+    """Rows and columns of the region in raw pixels; None for the whole frame; 'auto': choose it."""
     center: tuple[float, float] | str | None
     """Optical axis in the raw frame (y, x) [px], a name in `MIDDLES`, or None."""
     auto_center: bool | None
@@ -45,6 +45,23 @@ class Settings:
     """Transpose, invert rows, invert columns."""
     rebin: int
     """Edge of the blocks that are summed [px]."""
+    find_bad_pixels: bool
+    """Whether pixels that do not count as others do are looked for."""
+
+    @property
+    def region(self) -> tuple[int, int] | None:
+        """Rows and columns that are asked for [px]; None if that is for the frames to say."""
+        return self.shape if isinstance(self.shape, tuple) else None
+
+    @property
+    def finds_region(self) -> bool:
+        """Whether the counts decide how large the region is."""
+        return isinstance(self.shape, str)
+
+    @property
+    def must_look(self) -> bool:
+        """Whether the first frames decide anything."""
+        return self.must_find_center or self.find_bad_pixels or self.finds_region
 
     @property
     def must_find_center(self) -> bool:
@@ -94,8 +111,9 @@ def read_settings(
         auto_center=value["auto_center"],
         orientation=_orientation(value["orientation"], faults),
         rebin=1 if value["rebin"] is None else value["rebin"],
+        find_bad_pixels=bool(value["find_bad_pixels"]),
     )
-    shape, rebin = settings.shape, settings.rebin
+    shape, rebin = settings.region, settings.rebin
     if shape is not None and any(n % rebin for n in shape):
         fitting = " x ".join(str(max(n // rebin, 1) * rebin) for n in shape)
         faults.append(
@@ -217,12 +235,13 @@ def _pair(value: Any) -> tuple[float, float] | None:
     return (y, x) if np.isfinite([y, x]).all() else None
 
 
-def _shape(value: Any, faults: list[Fault]) -> tuple[int, int] | None:
-    if value is None:
-        return None
+def _shape(value: Any, faults: list[Fault]) -> tuple[int, int] | str | None:
+    if value is None or (isinstance(value, str) and value == "auto"):
+        return value
     pair = _pair(value)
     if pair is None or any(n < 1 or n != int(n) for n in pair):
-        faults.append(Fault("shape", repr(value), WORDING["shape"]))
+        remedy = "must be None, a number of pixels, two (rows, columns), or 'auto'"
+        faults.append(Fault("shape", repr(value), remedy))
         return None
     return (int(pair[0]), int(pair[1]))
 

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._ahead import NextFrames, Passed, lie_in_place
+from ptypy.core.data._bad_pixels import suggest_search
 from ptypy.core.data._center import warn_of_center
 from ptypy.core.data._chunk import Chunk
+from ptypy.core.data._found import Found
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._hooks import ScanHooks
 from ptypy.core.data._load import Loaded, correct, load, position_array, take
@@ -56,7 +58,7 @@ class Stages(ScanHooks):
     _pipeline: Pipeline | None
     _may_move: bool
     _adds_noise: bool
-    _found_center: tuple[float, float] | None
+    _decided: Found | None
     _strange: Strange
     _progress: ScanProgress
     _next: NextFrames
@@ -242,10 +244,11 @@ class Stages(ScanHooks):
             self._geometry.apply(pipeline.plan)
             self._pipeline = pipeline
             self._has_begun = True
-            if pipeline.found is not None:
-                self.info.found_center = np.array(pipeline.found)
+            self.info.update(pipeline.found.entries())
             warn_of_little_trust(prepared, pipeline.plan)
             warn_of_center(prepared.sums, pipeline.plan)
+            if not self._read_settings().must_look:
+                suggest_search(prepared, pipeline.plan)
         self._tell_of(strange)
         self._lay_in_place = lie_in_place(loaded)
         return Chunk(
@@ -319,11 +322,12 @@ class Stages(ScanHooks):
             self._read_settings(),
             raw,
             loaded,
+            (self.indices.chunk, self.indices.node),
             weights=None if default else self.weight2d,
             dark=self._dark,
             flat=self._flat,
             move=self._may_move,
-            found=self._found_center,
+            found=self._decided,
         )
         if pipeline.plan.pads and self.info.shape is None:
             logger.warning(

@@ -129,6 +129,9 @@ def _engines(p: Param) -> Iterator[Fault]:
         return
     for label, pars in engines.items():
         if not isinstance(pars, Mapping):
+            if pars is None:
+                remedy = "should be a Param with a `name`; remove it to leave the engine out"
+                yield Fault(f"engines.{label}", "None", remedy)
             continue
         try:
             engine = find_engine(str(pars.get("name")))

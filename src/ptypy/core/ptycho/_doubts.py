@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ptypy.core.ptycho._ptycho import Ptycho
     from ptypy.engines import BaseEngine
 
-__all__ = ["doubt"]
+__all__ = ["distance_to_next", "doubt", "doubt_sample", "tell_of_lonely"]
 
 FEW = 4
 """Fewer frames than this tell less than probe and object have unknowns, however they overlap."""
@@ -48,6 +49,13 @@ def doubt(run: Ptycho, engine: BaseEngine) -> None:
             run.doubted.add(label)
             _doubt_frames(label, scan)
             _doubt_positions(label, scan)
+
+
+def doubt_sample(label: str, scan: ScanModel, engine: BaseEngine | None) -> None:
+    """Look at the first frames of a scan, and at the power of its probe. Nothing is changed."""
+    _doubt_frames(label, scan)
+    if engine is not None:
+        _doubt_power(label, scan, engine)
 
 
 def _doubt_frames(label: str, scan: ScanModel) -> None:
@@ -95,12 +103,26 @@ def _doubt_positions(label: str, scan: ScanModel) -> None:
     indices = np.concatenate([block.indices for block in scan.blocks])
     places = np.concatenate([block.positions for block in scan.blocks])
     found = parallel.allgather_dict(dict(zip(indices.tolist(), places, strict=True)))
+    block = scan.blocks[0]
+    tell_of_lonely(label, found, np.array(block.counts.shape[-2:]) * block.obj.psize)
+
+
+def tell_of_lonely(label: str, found: Mapping[int, Positions], field: Positions) -> None:
+    """Say which frames overlap no other.
+
+    Parameters
+    ----------
+    label : str
+        Of the scan.
+    found : mapping
+        Position of each frame [m], (y, x), by its number.
+    field : (2,) float64
+        What a frame shows [m].
+    """
     if len(found) < 2:
         return
     order = sorted(found)
-    block = scan.blocks[0]
-    field = np.array(block.counts.shape[-2:]) * block.obj.psize
-    lonely = np.flatnonzero(_distance_to_next(np.stack([found[k] for k in order]) / field) >= 1.0)
+    lonely = np.flatnonzero(distance_to_next(np.stack([found[k] for k in order]) / field) >= 1.0)
     if not len(lonely):
         return
     whole = len(lonely) == len(order)
@@ -153,7 +175,7 @@ def _power(storage: Storage) -> float:
     return float(np.sum(np.abs(storage.data.astype(np.complex128)) ** 2))
 
 
-def _distance_to_next(places: Positions) -> Positions:
+def distance_to_next(places: Positions) -> Positions:
     """Give the distance of each place to the one next to it, the larger of both axes."""
     from scipy.spatial import cKDTree
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ptypy import defaults_tree
+from ptypy.core.ptycho._needed import needed_faults
 from ptypy.core.ptycho._ptycho import Ptycho
 from ptypy.errors import FormatError, ParameterError
 from ptypy.utils.config import located, read_config, set_values
@@ -28,7 +30,7 @@ def parameters_from(path: str | Path, assignments: Sequence[str] = ()) -> Param:
     Returns
     -------
     Param
-        A run that has no name has that of the file.
+        A run that has no name has that of the file. Scans and engines that are null are left out.
 
     Raises
     ------
@@ -44,9 +46,12 @@ def parameters_from(path: str | Path, assignments: Sequence[str] = ()) -> Param:
             f"{path}, line {line}: makes its run itself, so that its parameters cannot be looked "
             "at without it. Put that line below `if __name__ == '__main__':`"
         )
-    p = set_values(read_config(path), assignments)
+    p = set_values(read_config(path), assignments, defaults_tree["ptycho"])
     if p.get("run") is None:
         p["run"] = path.stem
+    for group in ("scans", "engines"):
+        if isinstance(members := p.get(group), Param):
+            p[group] = Param({key: one for key, one in members.items() if one is not None})
     return p
 
 
@@ -59,7 +64,8 @@ def check_file(p: Param, path: str | Path) -> None:
         With every fault, and the line of the file that it stands in.
     """
     try:
-        Ptycho(p, level=0)
+        if faults := list(needed_faults(Ptycho(p, level=0).p)):
+            raise ParameterError(faults)
     except ParameterError as error:
         raise located(path, error) from error
 

@@ -33,10 +33,13 @@ class Interruptions:
     ----------
     stop : threading.Event
         Set by a script that wants the same.
+    unit : str
+        What is finished first.
     """
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, unit: str = "iteration") -> None:
         self._stop = stop
+        self._unit = unit
         self._received = 0
         self._before: dict[int, Any] = {}
 
@@ -67,9 +70,9 @@ class Interruptions:
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self._received:
-            raise KeyboardInterrupt("interrupted twice: what the latest iteration did is lost")
+            raise KeyboardInterrupt(f"interrupted twice: what the latest {self._unit} did is lost")
         self._received = number
         if parallel.master:
             # Not by the log: it may be in the middle of a line that this interrupts.
-            text = "stopping after this iteration; to stop at once, ask again\n"
+            text = f"stopping after this {self._unit}; to stop at once, ask again\n"
             os.write(2, text.encode())

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ptypy import defaults_tree
 from ptypy.errors import Fault, ParameterError
-from ptypy.utils.config import _template
-from ptypy.utils.descriptor._outline import Wanted, outline
+from ptypy.utils.config import (
+    FILL_IN,
+    as_json_file,
+    as_python_file,
+    as_yaml_file,
+    is_to_fill_in,
+)
+from ptypy.utils.descriptor import Wanted, outline, schema_of
 from ptypy.utils.text_utils import did_you_mean, listed_names
 
 __all__ = ["FORMATS", "choices_of", "config_schema", "new_config"]
@@ -99,14 +104,14 @@ def new_config(
     wanted = Wanted(names, level, SHOWN, everything)
     entries = outline(defaults_tree["ptycho"], wanted)
     if form == "json":
-        return _template.as_json_file(entries, everything=everything, schema=schema)
+        return as_json_file(entries, everything=everything, schema=schema)
     header = _header(loader, engines, model, name, level)
-    if not _template.is_to_fill_in(entries):
+    if not is_to_fill_in(entries):
         header[2:4] = [header[2].split(". ", 1)[1], header[3]]
     if form == "py":
-        return _template.as_python_file(entries, header)
+        return as_python_file(entries, header)
     editors = [f"yaml-language-server: $schema={schema}"] if schema else []
-    return _template.as_yaml_file(entries, [*editors, *header])
+    return as_yaml_file(entries, [*editors, *header])
 
 
 def _header(loader: str, engines: Sequence[str], model: str, name: str, level: int) -> list[str]:
@@ -114,7 +119,7 @@ def _header(loader: str, engines: Sequence[str], model: str, name: str, level: i
     return [
         f"A scan read by {loader}, seen as {model}, reconstructed by {', then '.join(engines)}.",
         "",
-        f"Fill in what is marked {_template.FILL_IN}. Lines that are commented out hold all other",
+        f"Fill in what is marked {FILL_IN}. Lines that are commented out hold all other",
         f"parameters with their defaults{more}.",
         "",
         f"    ptypy check {name}      would it run? what is doubtful?",
@@ -149,8 +154,6 @@ def _unknown(kind: str, what: str, name: str) -> Fault | None:
 
 def config_schema() -> dict[str, Any]:
     """Give the JSON Schema, draft 2020-12, of files of parameters, from the tree as it is now."""
-    from ptypy.utils.descriptor._schema import schema_of
-
     schema = schema_of(
         defaults_tree["ptycho"],
         title="Parameters of a ptychographic reconstruction (ptypy)",
@@ -158,8 +161,3 @@ def config_schema() -> dict[str, Any]:
     )
     schema["properties"]["$schema"] = {"type": "string"}
     return schema
-
-
-def schema_path(path: Path) -> Path:
-    """Name the file of the schema that lies beside a file of parameters."""
-    return path.with_name("ptypy.schema.json")

@@ -25,6 +25,7 @@ from ptypy.core.ptycho._parameters import PtychoParameters
 from ptypy.core.ptycho._positions import restore_positions
 from ptypy.core.ptycho._resume import Resumption, resume
 from ptypy.core.ptycho._saving import save, save_files
+from ptypy.core.ptycho._shown import Shown
 from ptypy.core.ptycho._sources import spell_out_sources
 from ptypy.core.ptycho._standing import Standing, State
 from ptypy.core.ptycho._timing import begin_benchmark, timed
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @defaults_tree.parse_doc("ptycho")
-class Ptycho(Base, Controls, PtychoParameters):
+class Ptycho(Shown, Base, Controls, PtychoParameters):
     """A run: scans, probes and objects, and the engines that reconstruct them.
 
     Parameters

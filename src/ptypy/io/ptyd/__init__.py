@@ -6,6 +6,7 @@ PtyPy 0.9 reads what is written here, and its files, and files written by hand, 
 from ptypy.io.ptyd._aside import tidy_up
 from ptypy.io.ptyd._chunk import NewChunk, Place, new_chunk, pack_frames, write_frames
 from ptypy.io.ptyd._counts import may_shrink, range_of, smallest_type
+from ptypy.io.ptyd._filters import measure_packed
 from ptypy.io.ptyd._form import ChunkForm, checked
 from ptypy.io.ptyd._merge import merge_chunks
 from ptypy.io.ptyd._read import Block, PtydReader
@@ -25,6 +26,7 @@ __all__ = [
     "create",
     "finish",
     "may_shrink",
+    "measure_packed",
     "merge_chunks",
     "new_chunk",
     "pack_frames",

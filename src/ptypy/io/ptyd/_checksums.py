@@ -21,8 +21,10 @@ __all__ = [
     "Sums",
     "checksums",
     "damaged_frames",
+    "differing",
     "find_damage",
     "grouped",
+    "known_sums",
     "over_frames",
     "over_parts",
 ]
@@ -185,5 +187,30 @@ def damaged_frames(frames: npt.NDArray[Any], stored: Sums, group: int) -> list[i
     list of int
         Those that are not as they were written. Frames that share a checksum are all named.
     """
-    wrong = np.flatnonzero(_joined(checksums(frames), group) != stored).tolist()
-    return [n for k in wrong for n in range(k * group, min((k + 1) * group, len(frames)))]
+    return differing(checksums(frames), stored, group)
+
+
+def differing(sums: Sums, stored: Sums, group: int) -> list[int]:
+    """Compare checksums of frames with those of their groups; see `damaged_frames`."""
+    wrong = np.flatnonzero(_joined(sums, group) != stored).tolist()
+    return [n for k in wrong for n in range(k * group, min((k + 1) * group, len(sums)))]
+
+
+def known_sums(dataset: Any) -> tuple[Sums | None, int] | None:
+    """Give the checksums of frames, and of how many frames each is.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        All frames of a chunk.
+
+    Returns
+    -------
+    sums, group
+        None and 1 if there are no checksums. None instead of both if they do not fit the frames.
+    """
+    stored = dataset.attrs.get("crc32")
+    if stored is None:
+        return None, 1
+    sums, group = np.asarray(stored), int(dataset.attrs.get("crc32_frames", 1))
+    return (sums, group) if len(sums) == -(-len(dataset) // group) else None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -24,13 +23,14 @@ from ptypy.io.ptyd._arrays import (
     reserve_array,
     write_array,
 )
-from ptypy.io.ptyd._checksums import checksums, grouped, over_frames, over_parts
+from ptypy.io.ptyd._checksums import checksums, grouped, over_parts
 from ptypy.io.ptyd._entries import SCAN_ID
+from ptypy.io.ptyd._filters import Compression, filters_for, pack_units
 from ptypy.io.ptyd._form import ChunkForm
 from ptypy.io.ptyd._masks import weights_to_store
 from ptypy.io.ptyd._open import in_words
 
-__all__ = ["NewChunk", "Place", "new_chunk", "pack_frames", "write_frames"]
+__all__ = ["NewChunk", "Place", "new_chunk", "pack_frames", "put_units", "write_frames"]
 
 Array = npt.NDArray[Any]
 
@@ -50,6 +50,8 @@ class Place(NamedTuple):
     """Of a pixel, as NumPy spells it."""
     unit: int
     """How many frames are compressed together; 0: they are not compressed."""
+    compression: str
+    """How; empty if they are not."""
 
 
 class NewChunk:
@@ -70,9 +72,7 @@ class NewChunk:
 
     def put_packed(self, packed: list[bytes], sums: npt.NDArray[np.uint32]) -> None:
         """Write what `pack_frames` made, of all frames in their order."""
-        for number, content in enumerate(packed):
-            first = number * self.place.unit
-            self._dataset.id.write_direct_chunk((first, 0, 0), content)
+        _put_packed(self._dataset, 0, packed)
         self.seal(sums)
 
     def seal(self, sums: npt.NDArray[np.uint32]) -> None:
@@ -109,7 +109,7 @@ def new_chunk(
     number: int,
     form: ChunkForm,
     *,
-    compression: Literal["gzip"] | None = None,
+    compression: Compression | None = None,
     link: str | Path | None = None,
 ) -> Iterator[NewChunk]:
     """Arrange a chunk; at the end of the block it is there, whole. An error leaves no trace.
@@ -133,6 +133,7 @@ def new_chunk(
         If the file cannot be opened or written, or has this chunk already.
     """
     name = str(int(number))
+    filters_for(compression, form.dtype)  # what cannot be compressed is said before any change
     with amended(path, whole=link is not None) as draft:
         if not isinstance(draft.before.get("chunks"), h5py.Group):
             raise FormatError(f"{path}: has no group 'chunks'; make the file with `ptyd.create`")
@@ -196,18 +197,20 @@ def _arrange(
     group: Any, file: Path, form: ChunkForm, weights: Array, compression: str | None
 ) -> NewChunk:
     """Make the datasets of a chunk, and fill all but the frames."""
-    if compression is None:
+    filters = filters_for(compression, form.dtype)
+    if not filters:
         data = reserve_array(group, "data", form.shape, form.dtype)
         offset, unit = data.id.get_offset(), 0
     else:
-        data = new_array(group, "data", form.shape, form.dtype, GZIP)
+        data = new_array(group, "data", form.shape, form.dtype, filters)
         offset, unit = 0, data.chunks[0]
     write_array(group, "indices", form.indices, {})
     if form.positions is not None:
         write_array(group, "positions", form.positions, {})
     write_array(group, "weights", weights, GZIP)
     inode = file.stat().st_ino
-    place = Place(str(file), inode, int(offset), form.shape, form.dtype.str, int(unit))
+    how = compression or ""
+    place = Place(str(file), inode, int(offset), form.shape, form.dtype.str, int(unit), how)
     return NewChunk(place, data)
 
 
@@ -283,7 +286,7 @@ def _write_at(descriptor: int, block: Array, offset: int) -> None:
 
 
 def pack_frames(place: Place, frames: Array) -> tuple[list[bytes], npt.NDArray[np.uint32]]:
-    """Compress frames as HDF5 would, from any process and in several threads.
+    """Compress frames to what HDF5 can unpack, from any process and in several threads.
 
     Parameters
     ----------
@@ -300,15 +303,34 @@ def pack_frames(place: Place, frames: Array) -> tuple[list[bytes], npt.NDArray[n
         Checksums of the frames.
     """
     block = np.ascontiguousarray(frames, dtype=np.dtype(place.dtype))
-    missing = -len(block) % place.unit
-    whole = block
+    return pack_units(place.compression, _units_of(block, place.unit)), checksums(block)
+
+
+def put_units(dataset: Any, first: int, compression: str, frames: Array) -> None:
+    """Compress frames, and write them to a dataset.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    first : int
+        Where the first of them goes; it begins a chunk of HDF5.
+    compression : {'gzip', 'bitshuffle'}
+    frames : (n, H, W) array
+        If they do not fill their last chunk, they are the last.
+    """
+    units = _units_of(np.ascontiguousarray(frames, dtype=dataset.dtype), dataset.chunks[0])
+    _put_packed(dataset, first, pack_units(compression, units))
+
+
+def _units_of(frames: Array, unit: int) -> Array:
+    """Let so many frames be one each, (k, unit, H, W); zeros fill the last."""
+    missing = -len(frames) % unit
     if missing:
-        whole = np.concatenate([block, np.zeros((missing, *block.shape[1:]), block.dtype)])
-    units = whole.reshape(-1, place.unit, *block.shape[1:])
-    return over_frames(_packed, units), checksums(block)
+        frames = np.concatenate([frames, np.zeros((missing, *frames.shape[1:]), frames.dtype)])
+    return frames.reshape(-1, unit, *frames.shape[1:])
 
 
-def _packed(unit: Array) -> bytes:
-    """Shuffle bytes, then compress: HDF5's filters ``shuffle`` and ``gzip`` of level 1."""
-    raw = unit.reshape(-1).view(np.uint8).reshape(-1, unit.itemsize)
-    return zlib.compress(np.ascontiguousarray(raw.T).data, 1)
+def _put_packed(dataset: Any, first: int, packed: list[bytes]) -> None:
+    """Write what was compressed, as chunks of HDF5 that follow one another."""
+    for number, content in enumerate(packed):
+        dataset.id.write_direct_chunk((first + number * dataset.chunks[0], 0, 0), content)

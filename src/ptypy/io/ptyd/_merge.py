@@ -12,7 +12,9 @@ from ptypy.io.h5rw import h5options
 from ptypy.io.ptyd._amend import FORM, copy_tree
 from ptypy.io.ptyd._arrays import GZIP, PART_BYTES, dress_chunk, new_array
 from ptypy.io.ptyd._checksums import checksums, grouped
+from ptypy.io.ptyd._chunk import put_units
 from ptypy.io.ptyd._entries import WEIGHT2D
+from ptypy.io.ptyd._filters import filters_for
 from ptypy.io.ptyd._open import reading
 from ptypy.io.ptyd._read import PtydReader
 
@@ -23,8 +25,9 @@ def merge_chunks(path: str | Path) -> None:
     """Rewrite a prepared scan so that all its frames are one chunk.
 
     The new file takes the place of the old one when it is complete; an error leaves the old one
-    as it was. Frames are copied in parts, so that memory does not grow with the scan. Chunk
-    files that the old one linked to are left alone.
+    as it was. Frames are copied in parts, so that memory does not grow with the scan, and are
+    compressed as those of the last chunk were. Chunk files that the old one linked to are left
+    alone.
 
     Parameters
     ----------
@@ -58,7 +61,9 @@ def _copy_frames(reader: PtydReader, group: Any, has_common: bool) -> None:
     spelled_out = any(chunk.weights_kind == "frame" for chunk in reader.chunks) or not (
         has_common or all(chunk.weights_kind == "none" for chunk in reader.chunks)
     )
-    data = new_array(group, "data", shape, reader.dtype)
+    compression = reader.chunks[-1].compression
+    data = new_array(group, "data", shape, reader.dtype, filters_for(compression, reader.dtype))
+    unit = 1 if data.chunks is None else data.chunks[0]
     indices = np.concatenate([chunk.indices for chunk in reader.chunks])
     new_array(group, "indices", (frames,), np.dtype(np.int64))[...] = indices
     positions = None
@@ -68,11 +73,14 @@ def _copy_frames(reader: PtydReader, group: Any, has_common: bool) -> None:
     if not spelled_out:
         new_array(group, "weights", (0,), np.dtype(bool))
     sums = []
-    step = max(1, PART_BYTES // (data.dtype.itemsize * height * width))
+    step = max(1, PART_BYTES // (data.dtype.itemsize * height * width * unit)) * unit
     for start in range(0, frames, step):
         part = slice(start, min(start + step, frames))
         block = reader.read(part.start, part.stop)
-        data[part] = block.data
+        if compression is None:
+            data[part] = block.data
+        else:
+            put_units(data, start, compression, block.data)
         sums.append(checksums(block.data))
         if positions is not None:
             positions[part] = block.positions

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ptypy.io.ptyd._checksums import Sums, damaged_frames
+from ptypy.io.ptyd._checksums import Sums, damaged_frames, known_sums
 
 __all__ = ["PlainFrames"]
 
@@ -35,15 +35,18 @@ class PlainFrames:
         offset = dataset.id.get_offset() if dataset.chunks is None else None
         if offset is None or not dataset.size:
             return None
-        sums = dataset.attrs.get("crc32")
-        group = int(dataset.attrs.get("crc32_frames", 1)) if sums is not None else 1
-        known = None if sums is None else np.asarray(sums)
-        if known is not None and len(known) != -(-len(dataset) // group):
+        known = known_sums(dataset)
+        if known is None:
             return None
-        return cls(int(offset), dataset.shape, dataset.dtype, known, group)
+        return cls(int(offset), dataset.shape, dataset.dtype, *known)
 
     def look(
-        self, descriptor: int, source: slice, *, verify: bool
+        self,
+        descriptor: int,
+        source: slice,
+        *,
+        verify: bool,
+        target: npt.NDArray[Any] | None = None,
     ) -> tuple[npt.NDArray[Any], list[int]]:
         """Map frames that follow one another.
 
@@ -55,6 +58,8 @@ class PlainFrames:
             Which of the frames.
         verify : bool
             Compare them with their checksums, if there are any.
+        target : (n, H, W) array, optional
+            Receives a copy.
 
         Returns
         -------
@@ -84,8 +89,8 @@ class PlainFrames:
         if verify and self.sums is not None:
             wanted = self.sums[first // self.group : -(-last // self.group)]
             damaged = damaged_frames(frames, wanted, self.group)
+        found = frames[source.start - first : source.stop - first]
+        if target is not None:
+            target[...] = found
         inside = range(source.start, source.stop)
-        return (
-            frames[source.start - first : source.stop - first],
-            [first + number for number in damaged if first + number in inside],
-        )
+        return found, [first + number for number in damaged if first + number in inside]

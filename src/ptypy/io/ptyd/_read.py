@@ -19,8 +19,10 @@ from ptypy.io._hdf5 import read_trouble
 from ptypy.io.ptyd._entries import entry
 from ptypy.io.ptyd._frames import read_frames
 from ptypy.io.ptyd._open import keep_out_others, reading
+from ptypy.io.ptyd._plain_frames import PlainFrames
 from ptypy.io.ptyd._stamp import Stamp, differ, stays_put
 from ptypy.io.ptyd._survey import WRITTEN_ANEW, ChunkInfo, id_of, survey
+from ptypy.utils import buffers
 
 __all__ = ["Block", "PtydReader"]
 
@@ -194,9 +196,9 @@ class PtydReader:
         positions = self._positions(pieces)
         if len(pieces) == 1 and self._may_stay(pieces[0]):
             chunk = pieces[0].chunk
-            for frames in self._plain(chunk.file, pieces):
+            for frames in self._in_place(chunk.file, pieces):
                 return Block(frames, indices, positions, _joined([chunk.mask], pieces, ()))
-        data = np.empty((stop - start, *self._survey.chunks[0].shape), self.dtype)
+        data = buffers.empty((stop - start, *self._survey.chunks[0].shape), self.dtype)
         masks: list[npt.NDArray[Any] | None] = []
         for file, group in itertools.groupby(pieces, key=lambda piece: piece.chunk.file):
             masks += self._fill(file, list(group), data)
@@ -226,32 +228,39 @@ class PtydReader:
 
     def _may_stay(self, piece: _Piece) -> bool:
         """Say whether frames can be used as they are in the file, and are many."""
-        chunk, source, _ = piece
-        if chunk.plain is None or chunk.dtype != self.dtype or not chunk.dtype.isnative:
+        (chunk, source, _), dtype = piece, piece.chunk.dtype
+        if not isinstance(chunk.stored, PlainFrames) or chunk.weights_kind == "frame":
             return False
-        size = (source.stop - source.start) * int(np.prod(chunk.shape)) * chunk.dtype.itemsize
-        return size >= WORTH_MAPPING and chunk.plain.offset % chunk.dtype.itemsize == 0
+        size = (source.stop - source.start) * int(np.prod(chunk.shape)) * dtype.itemsize
+        is_usable = dtype == self.dtype and dtype.isnative
+        return is_usable and size >= WORTH_MAPPING and chunk.stored.offset % dtype.itemsize == 0
 
     def _fill(
         self, file: Path, pieces: list[_Piece], data: npt.NDArray[Any]
     ) -> list[npt.NDArray[Any] | None]:
         """Fill in the frames of one file; give the weights of each piece."""
-        done = 0
-        for frames in self._plain(file, pieces):
-            data[pieces[done].target] = frames
-            done += 1
-        masks = [piece.chunk.mask for piece in pieces[:done]]
-        if done == len(pieces):
-            return masks
+        done = sum(1 for _ in self._in_place(file, pieces, data))
+        if done == len(pieces) and all(p.chunk.weights_kind != "frame" for p in pieces):
+            return [piece.chunk.mask for piece in pieces]
         with reading(file) as opened:
             run = id_of(opened.get("chunks", opened))
             if self._survey.scan_id is not None and run not in (None, self._survey.scan_id):
                 raise FormatError(f"{file}: {WRITTEN_ANEW}")
-            return masks + [self._read_piece(opened, piece, data) for piece in pieces[done:]]
+            return [
+                piece.chunk.mask
+                if k < done and piece.chunk.weights_kind != "frame"
+                else self._read_piece(opened, piece, None if k < done else data)
+                for k, piece in enumerate(pieces)
+            ]
 
-    def _plain(self, file: Path, pieces: list[_Piece]) -> Iterator[npt.NDArray[Any]]:
-        """Map the frames of one file, piece by piece, as far as HDF5 need not be asked again."""
-        if pieces[0].chunk.plain is None:
+    def _in_place(
+        self, file: Path, pieces: list[_Piece], data: npt.NDArray[Any] | None = None
+    ) -> Iterator[npt.NDArray[Any]]:
+        """Give the frames of one file, piece by piece, as far as HDF5 need not be asked again.
+
+        They are where they go in ``data``, if that is there.
+        """
+        if pieces[0].chunk.stored is None:
             return
         try:
             descriptor = os.open(file, os.O_RDONLY)
@@ -261,14 +270,14 @@ class PtydReader:
             keep_out_others(descriptor, file)
             now = Stamp.of_open(descriptor)
             for piece in pieces:
-                chunk, known = piece.chunk, piece.chunk.plain
+                chunk, known = piece.chunk, piece.chunk.stored
                 is_ours = self._survey.scan_id is not None
-                if known is None or chunk.weights_kind == "frame":
+                if known is None or not stays_put(chunk.stamp, now, is_ours=is_ours):
                     return
-                if not stays_put(chunk.stamp, now, is_ours=is_ours):
-                    return
+                target = None if data is None else data[piece.target]
+                verify = self._verifies
                 try:
-                    found = known.look(descriptor, piece.source, verify=self._verifies)
+                    found = known.look(descriptor, piece.source, verify=verify, target=target)
                 except (OSError, ValueError):
                     return  # HDF5 may say why it cannot be read
                 frames, damaged = found
@@ -281,16 +290,17 @@ class PtydReader:
             os.close(descriptor)
 
     def _read_piece(
-        self, file: Any, piece: _Piece, data: npt.NDArray[Any]
+        self, file: Any, piece: _Piece, data: npt.NDArray[Any] | None
     ) -> npt.NDArray[Any] | None:
-        """Fill in frames through HDF5; give the weights of the piece."""
+        """Fill in frames through HDF5, if they are not there yet; give the weights of the piece."""
         chunk = piece.chunk
         try:
             group = file[chunk.group]
-            damaged = read_frames(
-                group["data"], piece.source, data[piece.target], verify=self._verifies
-            )
-            self._see(chunk, damaged)
+            if data is not None:
+                damaged = read_frames(
+                    group["data"], piece.source, data[piece.target], verify=self._verifies
+                )
+                self._see(chunk, damaged)
             return self._weights_of(group, piece)
         except FormatError:
             raise

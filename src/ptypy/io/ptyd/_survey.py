@@ -24,7 +24,9 @@ from ptypy.io.ptyd._entries import (
     positions_of,
     resolve_link,
 )
+from ptypy.io.ptyd._filters import Compression, compression_of
 from ptypy.io.ptyd._open import reading
+from ptypy.io.ptyd._packed_frames import PackedFrames
 from ptypy.io.ptyd._plain_frames import PlainFrames
 from ptypy.io.ptyd._stamp import Stamp
 
@@ -59,8 +61,10 @@ class ChunkInfo:
     """The group in that file."""
     stamp: Stamp | None
     """Of that file, before it was looked at."""
-    plain: PlainFrames | None
-    """Where the frames lie in that file, if they are not compressed."""
+    compression: Compression | None
+    """How frames are compressed; None: not, or in a way that is not written here."""
+    stored: PlainFrames | PackedFrames | None
+    """Where the frames lie in that file, if they can be read there; None: HDF5 must read them."""
 
     @property
     def has_positions(self) -> bool:
@@ -251,7 +255,8 @@ def _look_at(number: int, place: Path, stamp: Stamp | None, group: Any, found: S
         file=place,
         group=group.name,
         stamp=stamp,
-        plain=PlainFrames.of(data),
+        compression=compression_of(data),
+        stored=PlainFrames.of(data) or PackedFrames.of(data),
     )
 
 

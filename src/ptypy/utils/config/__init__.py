@@ -9,14 +9,26 @@ from __future__ import annotations
 
 from ptypy.utils.config._change import change_config
 from ptypy.utils.config._locate import locate, located
-from ptypy.utils.config._read import ENDINGS, read_config, read_python
+from ptypy.utils.config._read import ENDINGS, read_config, read_python, text_of, tree_of
 from ptypy.utils.config._set import set_values
+from ptypy.utils.config._template import (
+    FILL_IN,
+    as_json_file,
+    as_python_file,
+    as_yaml_file,
+    is_to_fill_in,
+)
 from ptypy.utils.config._yaml import as_yaml, read_json_text, read_yaml_text
 
 __all__ = [
     "ENDINGS",
+    "FILL_IN",
+    "as_json_file",
+    "as_python_file",
     "as_yaml",
+    "as_yaml_file",
     "change_config",
+    "is_to_fill_in",
     "locate",
     "located",
     "read_config",
@@ -24,4 +36,6 @@ __all__ = [
     "read_python",
     "read_yaml_text",
     "set_values",
+    "text_of",
+    "tree_of",
 ]

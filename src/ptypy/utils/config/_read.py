@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import runpy
+import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,15 @@ from ptypy.utils.config._yaml import read_json_text, read_yaml_text
 from ptypy.utils.parameters import Param, asParam
 from ptypy.utils.text_utils import listed_names
 
-__all__ = ["ENDINGS", "parameters_of", "read_config", "read_mapping", "read_python", "tree_of"]
+__all__ = [
+    "ENDINGS",
+    "parameters_of",
+    "read_config",
+    "read_mapping",
+    "read_python",
+    "text_of",
+    "tree_of",
+]
 
 ENDINGS = (".yaml", ".yml", ".json", ".py")
 """Endings of files of parameters."""
@@ -141,6 +150,8 @@ def read_python(path: str | Path) -> dict[str, Any]:
         raise FormatError(
             f"{path}, line {error.lineno}{column}: not valid Python: {error.msg}"
         ) from error
+    # Modules that lie beside a script are found, as if it were the program.
+    sys.path.insert(0, str(path.resolve().parent))
     try:
         return runpy.run_path(str(path), run_name=RUN_NAME)
     except Exception as error:
@@ -151,6 +162,8 @@ def read_python(path: str | Path) -> dict[str, Any]:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if _is(f, path)]
         where = f", line {lines[-1]}" if lines else ""
         raise FormatError(f"{path}{where}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
 
 
 def _is(frame: traceback.FrameSummary, path: Path) -> bool:

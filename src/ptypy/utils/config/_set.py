@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["set_values"]
 
+OTHER_WAYS = ("source", "recipe")
+"""What chooses a class, beside ``name``."""
 
-def set_values(
-    p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescriptor | None = None
-) -> Param:
+
+def set_values(p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescriptor) -> Param:
     """Set parameters as a command line says it.
 
     Parameters
@@ -28,8 +29,8 @@ def set_values(
     assignments : iterable of str
         ``NAME=VALUE`` each: the dotted name of a parameter, and its value as YAML writes it on one
         line (``2``, ``1e-6``, ``[128, 64]``, ``null``). What is not YAML is text.
-    tree : EvalDescriptor, optional
-        The declarations; those of a run, ``ptypy.defaults_tree['ptycho']``, if not given.
+    tree : EvalDescriptor
+        The declarations; those of a run are ``ptypy.defaults_tree['ptycho']``.
 
     Returns
     -------
@@ -43,13 +44,11 @@ def set_values(
 
     Examples
     --------
-    >>> set_values({"io": {"home": "./"}}, ["io.home=/data/today", "frames_per_block=500"])
+    >>> from ptypy import defaults_tree
+    >>> p = {"io": {"home": "./"}}
+    >>> set_values(p, ["io.home=/data/today", "frames_per_block=500"], defaults_tree["ptycho"])
     Param({'io': Param({'home': '/data/today'}), 'frames_per_block': 500})
     """
-    if tree is None:
-        from ptypy import defaults_tree
-
-        tree = defaults_tree["ptycho"]
     changed = asParam(p)
     given, faults = _split(assignments)
     told: set[str] = set()
@@ -109,7 +108,7 @@ def _faults(
     tree: EvalDescriptor, before: Mapping[str, Any], p: Param, name: str, text: str
 ) -> Iterator[Fault]:
     """Find what is wrong with one assignment; a text where only text can be meant is none."""
-    from ptypy.utils.descriptor._check import FAIL, INVALID, findings, shortened
+    from ptypy.utils.descriptor import CODES, findings, shortened
 
     names = name.split(".")
     node, values, had = tree, p, before
@@ -118,7 +117,8 @@ def _faults(
         member = members.get(label, members.get("*"))
         here = ".".join(names[: depth + 1])
         if member is None:
-            if members:
+            # Another way to choose a class than by its name, which the run spells out.
+            if members and not (node.is_symlink and label in OTHER_WAYS):
                 yield Fault(here, text, f"is unknown{did_you_mean(label, members)}")
             return
         if label not in members and not (isinstance(had, Mapping) and label in had):
@@ -135,7 +135,7 @@ def _faults(
     if _only_text(node) and not isinstance(values[names[-1]], str | None):
         dict.__setitem__(values, names[-1], text)
     for finding in findings(node, values[names[-1]], 99, name):
-        if finding.code in {FAIL, INVALID}:
+        if finding.code in {CODES["FAIL"], CODES["INVALID"]}:
             yield Fault(finding.path, shortened(finding.value), finding.remedy)
 
 

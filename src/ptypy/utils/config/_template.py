@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ptypy.utils.config._yaml import as_yaml
 
 if TYPE_CHECKING:
-    from ptypy.utils.descriptor._outline import Entry
+    from ptypy.utils.descriptor import Entry
 
 __all__ = ["FILL_IN", "as_json_file", "as_python_file", "as_yaml_file", "is_to_fill_in"]
 

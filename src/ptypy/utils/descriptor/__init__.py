@@ -21,8 +21,22 @@ A class has the parameters of its bases, too, and may override any option of the
 from __future__ import annotations
 
 from ptypy.utils.descriptor._arguments import ArgParseDescriptor
-from ptypy.utils.descriptor._check import CODE_LABEL, CODES
+from ptypy.utils.descriptor._check import CODE_LABEL, CODES, findings, shortened
 from ptypy.utils.descriptor._evaluate import EvalDescriptor
+from ptypy.utils.descriptor._outline import Entry, Wanted, outline
+from ptypy.utils.descriptor._schema import schema_of
 from ptypy.utils.descriptor._tree import Descriptor
 
-__all__ = ["CODES", "CODE_LABEL", "ArgParseDescriptor", "Descriptor", "EvalDescriptor"]
+__all__ = [
+    "CODES",
+    "CODE_LABEL",
+    "ArgParseDescriptor",
+    "Descriptor",
+    "Entry",
+    "EvalDescriptor",
+    "Wanted",
+    "findings",
+    "outline",
+    "schema_of",
+    "shortened",
+]
