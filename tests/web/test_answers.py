@@ -231,6 +231,10 @@ def test_the_command_says_where_to_look_and_ctrl_c_ends_it(config):
     assert output == "ended\n"
 
 
+@pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(),
+    reason="only the main thread hears of signals",
+)
 def test_ctrl_c_ends_a_run_that_pauses_and_keeps_what_was_reached(tmp_path):
     p = Param(run="moon", verbose_level="CRITICAL")
     p.io = Param(home=str(tmp_path), rfile="%(run)s.ptyr", autosave=Param(active=False))

@@ -406,7 +406,9 @@ const askFrames = latest(async () => {
   }
   const message = state.run.live
     ? "frames have not come yet"
-    : "the file holds no frames:\n“Load frames” compares them with the result";
+    : state.run.can_load
+      ? "the file holds no frames:\n“Load frames” compares them with the result"
+      : "the file does not say which frames it is of";
   scatter.set({ points, values, message });
   const isKnown = values.some((value) => Number.isFinite(value));
   byId("ramp").hidden = !isKnown;
