@@ -5,11 +5,13 @@ import { colours, pixel } from "./colours.js";
 
 export const CODES = 65536;
 
+let images = 0;
+
 /** An array that the server sent: { part, shape, kind, codes, phases, low, high, gain }. */
 export function readImage({ head, buffer, begin }) {
   const [height, width] = head.shape;
   const count = height * width;
-  const image = { ...head, codes: new Uint16Array(buffer, begin, count) };
+  const image = { ...head, number: ++images, codes: new Uint16Array(buffer, begin, count) };
   if (head.kind === "complex") {
     image.phases = new Uint16Array(buffer, begin + 2 * count, count);
     image.low = 0;

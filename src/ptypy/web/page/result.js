@@ -1,12 +1,13 @@
 // The page of a result: of a file, or of a run that goes on.
 
-import { colours, pixel } from "./colours.js";
+import { colours } from "./colours.js";
 import { byId, choice, chooseTheme, makeStatus, tellConnection } from "./common.js";
 import { Contrast } from "./contrast.js";
 import { Curves } from "./curves.js";
 import { Link, latest } from "./link.js";
 import * as paint from "./paint.js";
 import { Picture, drawScaleBar, metres, short } from "./picture.js";
+import { drawRamp, drawWheel, paintThumb } from "./result_small.js";
 import { Scatter } from "./scatter.js";
 
 const BASE = 1100;
@@ -293,25 +294,6 @@ const askThumbs = latest(async () => {
   }
 });
 
-function paintThumb(canvas, image, kind) {
-  const style = getComputedStyle(canvas);
-  const ground = pixel(...style.getPropertyValue("--ground-bytes").trim().split(" ").map(Number));
-  const axis = paint.axisOf(image, { phase: kind === "obj" });
-  const codes = kind === "obj" ? image.phases : image.codes;
-  const [low, high] = paint.quantiles(paint.histogram(codes, axis, 200, false), [0.005, 0.995]);
-  const table = paint.makeTable(axis, [low, Math.max(high, low + 0.02)], "grey");
-  const field = paint.makeField(axis, [0, high], "hue");
-  paint.paintInto(
-    canvas,
-    image,
-    (out, view, whole) => {
-      if (kind === "obj") paint.paintCodes(out, view, whole, codes, table);
-      else paint.paintComplex(out, view, whole, field);
-    },
-    ground,
-  );
-}
-
 // How it is shown --------------------------------------------------------------------------------
 
 const chooseShows = choice(byId("shows"), (shows) => {
@@ -319,40 +301,19 @@ const chooseShows = choice(byId("shows"), (shows) => {
   byId("map").replaceChildren(...MAPS[shows].map((name) => new Option(name, name)));
   byId("map").value = state.maps[shows];
   byId("wheel-box").hidden = shows !== "complex";
-  drawWheel();
+  drawWheel(byId("wheel"), state.maps.complex);
   setContrast();
   picture.request();
 });
 byId("map").addEventListener("change", () => {
   state.maps[state.shows] = byId("map").value;
-  drawWheel();
+  drawWheel(byId("wheel"), state.maps.complex);
   setContrast();
   picture.request();
 });
 byId("level").addEventListener("change", () => askBase());
 byId("fit").addEventListener("click", () => picture.fit());
 byId("whole").addEventListener("click", () => picture.zoom(1 / (picture.scale * picture.ratio)));
-
-/** Draw the circle of hues, with the phases around it. */
-function drawWheel() {
-  const canvas = byId("wheel");
-  const context = canvas.getContext("2d");
-  const map = colours(state.maps.complex);
-  const size = canvas.width;
-  const pixels = context.createImageData(size, size);
-  const out = new Uint32Array(pixels.data.buffer);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const [dy, dx] = [size / 2 - y - 0.5, x + 0.5 - size / 2];
-      const far = Math.hypot(dy, dx) / (size / 2);
-      if (far > 1) continue;
-      const turn = Math.atan2(dy, dx) / (2 * Math.PI) + 0.5;
-      const at = 3 * (Math.floor(turn * 256) & 255);
-      out[y * size + x] = pixel(map[at] * far, map[at + 1] * far, map[at + 2] * far);
-    }
-  }
-  context.putImageData(pixels, 0, 0);
-}
 
 // The run ----------------------------------------------------------------------------------------
 
@@ -412,19 +373,8 @@ const askFrames = latest(async () => {
   scatter.set({ points, values, message });
   const isKnown = values.some((value) => Number.isFinite(value));
   byId("ramp").hidden = !isKnown;
-  if (isKnown) drawRamp();
+  if (isKnown) drawRamp(scatter);
 });
-
-function drawRamp() {
-  byId("ramp-low").textContent = short(scatter.shown[0], 3);
-  byId("ramp-high").textContent = short(scatter.shown[1], 3);
-  const context = byId("ramp-strip").getContext("2d");
-  const map = colours(scatter.name);
-  for (let x = 0; x < 256; x++) {
-    context.fillStyle = `rgb(${map[3 * x]}, ${map[3 * x + 1]}, ${map[3 * x + 2]})`;
-    context.fillRect(x, 0, 1, 8);
-  }
-}
 
 const STATES = {
   file: "result",
