@@ -1,13 +1,13 @@
 // The page of a result: of a file, or of a run that goes on.
 
-import { colours } from "./colours.js";
-import { byId, choice, chooseTheme, makeStatus, tellConnection } from "./common.js";
-import { Contrast } from "./contrast.js";
+import { byId, choice, chooseTheme } from "./common.js";
 import { Curves } from "./curves.js";
-import { Link, latest } from "./link.js";
+import { latest } from "./link.js";
 import * as paint from "./paint.js";
-import { Picture, drawScaleBar, metres, short } from "./picture.js";
+import { metres, short } from "./picture.js";
+import { contrast, picture, setContrast } from "./result_picture.js";
 import { drawRamp, drawWheel, paintThumb } from "./result_small.js";
+import { complain, link, say, state, storageOf } from "./result_state.js";
 import { Scatter } from "./scatter.js";
 
 const BASE = 1100;
@@ -18,152 +18,11 @@ const MAPS = {
   complex: ["hue", "twilight"],
 };
 
-const link = new Link();
-const say = makeStatus(byId("status"));
-const state = {
-  run: null,
-  entries: [],
-  layer: null,
-  shows: "phase",
-  maps: { phase: "grey", amplitude: "grey", complex: "hue" },
-  base: null,
-  detail: null,
-  version: 0,
-  updates: 0,
-};
-window.result = state;
-tellConnection(link, byId("connection"));
-
-// The picture ------------------------------------------------------------------------------------
-
-const contrast = new Contrast(byId("contrast"), () => {
-  makeTables();
-  picture.request();
-});
-let tables = null;
-// Windows that were chosen by hand, by what is shown.
-const windows = new Map();
-
-function windowKey() {
-  return `${state.layer.kind} ${state.shows}`;
-}
-
-function codesOf(image) {
-  return state.shows === "phase" ? image.phases : image.codes;
-}
-
-function makeTables() {
-  if (!state.base) return;
-  if (contrast.byHand) windows.set(windowKey(), [...contrast.window]);
-  else windows.delete(windowKey());
-  const name = state.maps[state.shows];
-  const isPhase = state.shows === "phase";
-  const axis = paint.axisOf(state.base, { phase: isPhase });
-  tables =
-    state.shows === "complex"
-      ? { field: paint.makeField(axis, contrast.window, name) }
-      : { codes: paint.makeTable(axis, contrast.window, name) };
-  tables.of = state.base;
-}
-
-/** Tables for a detail, whose amplitudes are coded by another maximum. */
-function tablesFor(image) {
-  if (image.high === state.base.high || state.shows === "phase") return tables;
-  const factor = image.high / state.base.high;
-  const axis = new Float32Array(paint.CODES);
-  for (let k = 0; k < paint.CODES; k++) axis[k] = (k / (paint.CODES - 1)) * factor;
-  const name = state.maps[state.shows];
-  return state.shows === "complex"
-    ? { field: paint.makeField(axis, contrast.window, name) }
-    : { codes: paint.makeTable(axis, contrast.window, name) };
-}
-
-function setContrast() {
-  const image = state.base;
-  if (!image) return;
-  const isPhase = state.shows === "phase";
-  const axis = paint.axisOf(image, { phase: isPhase });
-  const counts = paint.histogram(codesOf(image), axis, Contrast.bins, false);
-  // Rims of an object are noise of any phase: what most pixels have is shown, and a bit more.
-  const isObject = state.layer.kind === "obj";
-  let [low, high] = paint.quantiles(counts, isObject ? [0.02, 0.98] : [0.002, 0.999]);
-  if (isObject) {
-    const margin = 0.1 * (high - low);
-    [low, high] = [Math.max(low - margin, 0), Math.min(high + margin, 1)];
-  }
-  const byHand = windows.get(windowKey());
-  contrast.byHand = Boolean(byHand);
-  if (byHand) contrast.window = [...byHand];
-  const from = state.shows === "complex" ? 0 : low;
-  contrast.set({
-    counts,
-    window: [from, Math.max(high, from + 0.02)],
-    name: state.shows === "complex" ? "grey" : state.maps[state.shows],
-    write: (share) =>
-      isPhase ? `${((share - 0.5) * 2 * Math.PI).toFixed(2)} rad` : short(share * image.high, 3),
-  });
-  makeTables();
-}
-
-function paintOne(out, view, image) {
-  const { codes, field } = tablesFor(image);
-  if (codes) paint.paintCodes(out, view, image, codesOf(image), codes);
-  else paint.paintComplex(out, view, image, field);
-}
-
-function paintPicture(out, view) {
-  if (!state.base || !tables) return;
-  paintOne(out, view, state.base);
-  const { base, detail } = state;
-  if (detail && detail.part.step < base.part.step) paintOne(out, view, detail);
-}
-
-function drawOver(context, shown) {
-  const storage = storageOf(state.layer);
-  if (storage) drawScaleBar(context, shown, storage.pixel[1], "m");
-}
-
-const picture = new Picture(byId("picture"), {
-  paint: paintPicture,
-  draw: drawOver,
-  onView: () => askDetail(),
-  onHover: tellPixel,
-});
-state.picture = picture;
-
-function tellPixel(p) {
-  const readout = byId("readout");
-  const storage = storageOf(state.layer);
-  const [y, x] = p ? [Math.floor(p.y), Math.floor(p.x)] : [-1, -1];
-  if (!state.base || !storage || y < 0 || x < 0 || y >= picture.height || x >= picture.width) {
-    readout.textContent = "";
-    return;
-  }
-  for (const image of [state.detail, state.base]) {
-    if (!image) continue;
-    const { top, left, step } = image.part;
-    const [row, column] = [Math.floor((y - top) / step), Math.floor((x - left) / step)];
-    if (row < 0 || column < 0 || row >= image.shape[0] || column >= image.shape[1]) continue;
-    const at = row * image.shape[1] + column;
-    const phase = (image.phases[at] / paint.CODES - 0.5) * 2 * Math.PI;
-    const amplitude = short(paint.valueOf(image, image.codes[at]), 3);
-    readout.textContent = `y ${y}  x ${x}   ${amplitude} · ${phase.toFixed(3)} rad`;
-    return;
-  }
-}
-
-function storageOf(layer) {
-  if (!layer || !state.run) return null;
-  return state.run.storages.find((one) => one.kind === layer.kind && one.id === layer.id) || null;
-}
+// Questions --------------------------------------------------------------------------------------
 
 function words() {
   const { kind, id, layer } = state.layer;
   return { kind, storage: id, layer, level: kind === "obj" && byId("level").checked };
-}
-
-function complain(error) {
-  byId("trouble").textContent = error.message;
 }
 
 const askBase = latest(async () => {
@@ -318,6 +177,7 @@ byId("whole").addEventListener("click", () => picture.zoom(1 / (picture.scale * 
 // The run ----------------------------------------------------------------------------------------
 
 const curves = new Curves(byId("plot"));
+state.onView = () => askDetail();
 const chooseCurve = choice(byId("curves"), (kind) => curves.set({ kind }));
 const scatter = new Scatter(byId("frames"), () => {});
 state.scatter = scatter;
