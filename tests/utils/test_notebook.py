@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ptypy.utils import verbose
-from ptypy.utils.markup import card, fold, image, lines, table
+from ptypy.utils.markup import card, fold, lines, table
 from ptypy.utils.parameters import Param
+from ptypy.utils.thumbnail import image
 
 
 class Display:

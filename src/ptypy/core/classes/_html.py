@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ptypy.utils.markup import card, fold, image, table
+from ptypy.utils.markup import card, fold, table
+from ptypy.utils.thumbnail import image
 
 if TYPE_CHECKING:
     from ptypy.core.classes._container import Container

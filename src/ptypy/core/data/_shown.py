@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptypy.utils.markup import card, fold, image, lines, table
+from ptypy.utils.markup import card, fold, lines, table
 from ptypy.utils.parameters import Param, Placeholder
+from ptypy.utils.thumbnail import image
 
 if TYPE_CHECKING:
     from ptypy.core.data._chunk import Chunk
