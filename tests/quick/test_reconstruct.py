@@ -208,6 +208,16 @@ def test_positions_in_another_unit_than_is_said_are_noticed(scan, factor, how):
         ptypy.reconstruct(frames, points * factor, **how)
 
 
+@pytest.mark.parametrize(("said", "right"), [("corner", "center"), ("center", "corner")])
+def test_a_beam_that_is_not_where_it_is_said_to_be_is_noticed(scan, said, right):
+    frames, points, _ = scan
+    given = frames if right == "center" else np.fft.ifftshift(frames, axes=(1, 2))
+    with pytest.raises(ParameterError, match=f"zero_frequency .* bright in the {right}"):
+        ptypy.prepare(given, points, position_unit="px", zero_frequency=said)
+    # Whoever names the pixel is believed.
+    prepared(given, points, zero_frequency=said, center=(32, 32))
+
+
 def test_help_shows_every_keyword():
     import inspect
 

@@ -10,7 +10,7 @@ import pytest
 from ptypy.utils import verbose
 from ptypy.utils.markup import card, fold, lines, table
 from ptypy.utils.parameters import Param
-from ptypy.utils.small_pictures import image
+from ptypy.utils.thumbnail import image
 
 
 class Display:

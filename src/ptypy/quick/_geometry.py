@@ -11,11 +11,14 @@ from ptypy.diagnose import IN_PIXELS, NO_ENERGY, PIXEL
 from ptypy.errors import Fault
 from ptypy.utils.units import m2keV, wavelength
 
-__all__ = ["check_span", "geometry_of"]
+__all__ = ["check_middle", "check_span", "geometry_of"]
 
 MADE_UP_WAVELENGTH = 1e-10
 """Stands for the wavelength where none is given [m]; only its product with the distance, over the
 size of a pixel, has a meaning, and that is chosen."""
+
+CLEARLY = 3.0
+"""By how much one part of the frames has more light than another where the beam is."""
 
 FARTHEST = 1e6
 """Positions that lie farther apart than this [object px] are in another unit."""
@@ -108,6 +111,37 @@ def check_span(
             "`position_unit` says, and is the size of a pixel right?"
         )
         faults.append(Fault("positions", f"extent {extent}", remedy))
+
+
+def check_middle(
+    modulus: npt.NDArray[np.float64], asked: dict[str, Any], faults: list[Fault]
+) -> None:
+    """Note that frames are dark where the beam is said to be, and bright where it could be.
+
+    Parameters
+    ----------
+    modulus : (rows, columns) float
+        Square roots of the counts of some frames, averaged: a hot pixel counts little.
+    asked : dict
+        Options. With ``center`` nothing is looked at: somebody knows.
+    faults : list of Fault
+        Receives what is wrong.
+    """
+    said = asked["zero_frequency"]
+    if asked["center"] is not None or said not in {"center", "corner"}:
+        return
+    height, width = (max(1, n // 4) for n in modulus.shape)
+    shifted = np.fft.fftshift(modulus)
+    top, left = modulus.shape[0] // 2 - height // 2, modulus.shape[1] // 2 - width // 2
+    box = np.s_[top : top + height, left : left + width]
+    light = {"center": float(modulus[box].mean()), "corner": float(shifted[box].mean())}
+    other = "corner" if said == "center" else "center"
+    if light[other] > CLEARLY * light[said]:
+        remedy = (
+            f"but frames are dark there and bright in the {other}: say {other!r}, or, if it is "
+            "right, say so by `center`, the pixel that the beam hits"
+        )
+        faults.append(Fault("zero_frequency", repr(said), remedy))
 
 
 def _made_up(

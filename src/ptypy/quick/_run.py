@@ -16,7 +16,7 @@ from ptypy.diagnose import Result
 from ptypy.errors import Fault, ParameterError
 from ptypy.quick._engines import engines_of
 from ptypy.quick._first_probe import estimate_probe
-from ptypy.quick._geometry import check_span, geometry_of
+from ptypy.quick._geometry import check_middle, check_span, geometry_of
 from ptypy.quick._options import Options, complete, shows_options
 from ptypy.quick._sources import Frames, array_of, frames_of
 from ptypy.utils import verbose
@@ -177,6 +177,8 @@ def _prepared(
     probe = array_of(asked["probe"], "probe", faults, "buifc")
     shape = None if source is None else source.shape
     numbers, tags = geometry_of(asked, shape, faults)
+    if source is not None:
+        check_middle(source.mean_modulus(), asked, faults)
     before = len(faults)
     _compare(shape, places, mask, probe, faults)
     if numbers and places is not None and shape is not None and len(faults) == before:

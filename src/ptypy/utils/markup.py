@@ -7,10 +7,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["card", "escape", "fold", "lines", "picture", "table"]
 

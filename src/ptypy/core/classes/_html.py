@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ptypy.utils.markup import card, fold, table
-from ptypy.utils.small_pictures import image
+from ptypy.utils.thumbnail import image
 
 if TYPE_CHECKING:
     from ptypy.core.classes._container import Container

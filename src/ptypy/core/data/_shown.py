@@ -10,7 +10,7 @@ import numpy as np
 
 from ptypy.utils.markup import card, fold, lines, table
 from ptypy.utils.parameters import Param, Placeholder
-from ptypy.utils.small_pictures import image
+from ptypy.utils.thumbnail import image
 
 if TYPE_CHECKING:
     from ptypy.core.data._chunk import Chunk

@@ -1,14 +1,14 @@
-"""Pictures of arrays inside of HTML: what `markup` shows where numbers alone say little."""
+"""Arrays as small pictures in HTML. Needs matplotlib when it is asked, and nothing else does."""
 
 from __future__ import annotations
 
 import base64
 import io
+from html import escape
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
-
-from ptypy.utils.markup import escape
 
 __all__ = ["image"]
 
@@ -28,7 +28,6 @@ def image(
     edge : int
         Of the longer side, as it is shown [px].
     """
-    import numpy as np
     from matplotlib.image import imsave
 
     step = max(1, -(-max(pixels.shape) // (2 * edge)))
