@@ -134,6 +134,17 @@ def test_keys_undo_and_points_do_what_they_say(opened, until):
     assert page.get_attribute("#which button[value=frame]", "aria-checked") == "true"
 
 
+def test_a_region_is_cut_to_what_blocks_of_pixels_fill(opened, until):
+    page = opened
+    page.fill("#rows", "191")
+    page.press("#rows", "Enter")
+    page.select_option("#rebin", "4")
+    until("preparation.prepared.whole.join() === '47,48'")
+    assert (page.input_value("#rows"), page.input_value("#columns")) == ("188", "192")
+    page.click("#undo")
+    assert (page.input_value("#rows"), page.input_value("#rebin")) == ("191", "1")
+
+
 def test_settings_that_do_not_fit_are_told_and_not_saved(opened, until, config):
     page, before = opened, config.read_text()
     page.fill("#center-y", "900")

@@ -159,21 +159,37 @@ function begin({ buffer, begin: first, head }) {
 function showSettings() {
   const { shape, center, orientation, rebin } = state.settings;
   const show = (id, value) => {
-    if (document.activeElement !== byId(id)) byId(id).value = String(+value.toFixed(2));
+    // What somebody is typing is left alone until it is done.
+    if (!byId(id).dataset.typing) byId(id).value = String(+value.toFixed(2));
   };
   show("rows", shape[0]);
   show("columns", shape[1]);
   show("center-y", center[0]);
   show("center-x", center[1]);
-  const fits = [];
-  for (let n = 1; n <= 32; n++) if (shape.every((length) => length % n === 0)) fits.push(n);
-  byId("rebin").replaceChildren(...fits.map((n) => new Option(n === 1 ? "1 (no)" : `${n} × ${n}`, n)));
-  if (!fits.includes(rebin)) byId("rebin").prepend(new Option(`${rebin} (does not fit)`, rebin));
+  const factors = [];
+  for (let n = 1; n <= 32; n++) if (n <= 8 || n === rebin || fits(shape, n)) factors.push(n);
+  byId("rebin").replaceChildren(...factors.map((n) => new Option(nameOfRebin(n), n)));
   byId("rebin").value = String(rebin);
   chooseOrientation(orientation, false);
   byId("orientation-told").textContent = ORIENTATIONS[orientation];
   byId("undo").disabled = state.undo.length === 0;
   picture.request();
+}
+
+function fits(shape, rebin) {
+  return shape.every((length) => length % rebin === 0);
+}
+
+function nameOfRebin(n) {
+  if (n === 1) return "1 (no)";
+  const { shape, rebin } = state.settings;
+  if (fits(shape, n)) return `${n} × ${n}`;
+  return n === rebin ? `${n} (does not fit)` : `${n} × ${n}, of ${filled(shape, n).join(" × ")}`;
+}
+
+/** The largest region within one that blocks of `rebin` pixels fill. */
+function filled(shape, rebin) {
+  return shape.map((length) => Math.max(rebin, Math.floor(length / rebin) * rebin));
 }
 
 const ORIENTATIONS = [
@@ -238,7 +254,9 @@ const chooseOrientation = makeTiles(byId("orientations"), (value) => {
 
 byId("rebin").addEventListener("change", () => {
   rememberSettings();
-  take({ ...state.settings, rebin: Number(byId("rebin").value) }, { tiles: false });
+  const rebin = Number(byId("rebin").value);
+  const shape = filled(state.settings.shape, rebin);
+  take({ ...state.settings, rebin, shape }, { tiles: !fits(state.settings.shape, rebin) });
 });
 for (const [id, name, k] of [
   ["rows", "shape", 0],
@@ -246,7 +264,9 @@ for (const [id, name, k] of [
   ["center-y", "center", 0],
   ["center-x", "center", 1],
 ]) {
+  byId(id).addEventListener("input", () => (byId(id).dataset.typing = "yes"));
   byId(id).addEventListener("change", () => {
+    delete byId(id).dataset.typing;
     const value = Number(byId(id).value);
     if (!Number.isFinite(value) || byId(id).value === "") return showSettings();
     rememberSettings();
