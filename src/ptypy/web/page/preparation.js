@@ -50,6 +50,8 @@ const askDetail = latest(async () => {
 
 const askPreview = latest(async () => {
   if (!state.settings) return;
+  const told = byId("prepared-told");
+  const busy = setTimeout(() => (told.textContent = "preparing …"), 300);
   try {
     const { of, settings } = state;
     const answer = await link.ask("preview", { of, settings });
@@ -60,11 +62,13 @@ const askPreview = latest(async () => {
     byId("fact-center").textContent = image.center.map((n) => short(n, 5)).join(", ");
     byId("fact-mask").textContent = `${short(image.untrusted)} px`;
     byId("fact-counts").textContent = `up to ${short(image.high, 4)}`;
-    byId("prepared-told").textContent =
-      of === "mean" || of === "maximum" ? `the ${of}` : `frame ${of}`;
+    clearTimeout(busy);
+    told.textContent = of === "mean" || of === "maximum" ? `the ${of}` : `frame ${of}`;
     tellNotes(image.notes);
     byId("trouble").textContent = "";
   } catch (error) {
+    clearTimeout(busy);
+    told.textContent = "";
     complain(error);
   }
 });
