@@ -38,7 +38,9 @@ def drag(page, *points):
 def opened(page, until, serve, config):
     subject = Preparation(config)
     subject.look()
-    page.goto(serve(subject).address)
+    server = serve(subject)
+    page.goto(server.address)
+    page.server = server
     until("window.preparation && preparation.base && preparation.prepared")
     until("document.getElementById('sample-stop').hidden")
     return page
@@ -132,6 +134,17 @@ def test_keys_undo_and_points_do_what_they_say(opened, until):
     assert page.get_attribute("#which button[value=frame]", "aria-checked") == "true"
 
 
+def test_a_region_is_cut_to_what_blocks_of_pixels_fill(opened, until):
+    page = opened
+    page.fill("#rows", "191")
+    page.press("#rows", "Enter")
+    page.select_option("#rebin", "4")
+    until("preparation.prepared.whole.join() === '47,48'")
+    assert (page.input_value("#rows"), page.input_value("#columns")) == ("188", "192")
+    page.click("#undo")
+    assert (page.input_value("#rows"), page.input_value("#rebin")) == ("191", "1")
+
+
 def test_settings_that_do_not_fit_are_told_and_not_saved(opened, until, config):
     page, before = opened, config.read_text()
     page.fill("#center-y", "900")
@@ -140,6 +153,24 @@ def test_settings_that_do_not_fit_are_told_and_not_saved(opened, until, config):
     page.click("#save")
     until("document.getElementById('status').textContent === 'not saved'")
     assert config.read_text() == before
+
+
+def test_a_connection_that_breaks_is_told_and_made_again(opened, until):
+    page = opened
+    drag(page, (160, 144), (150, 150))
+    page.evaluate(
+        """() => {
+          window.states = [];
+          const seen = document.getElementById("connection");
+          new MutationObserver(() => window.states.push(seen.dataset.state))
+            .observe(seen, { attributes: true });
+        }"""
+    )
+    page.server.soon(lambda: [client.close() for client in list(page.server.clients)])
+    until("window.states.join() === 'lost,connected'")
+    page.click("#which button[value=frame]")
+    until("preparation.base.of === 0")
+    assert page.input_value("#center-y") == "150"
 
 
 def test_nothing_scrolls_away_in_windows_of_a_laptop_and_of_a_desk(opened):

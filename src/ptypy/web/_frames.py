@@ -29,6 +29,9 @@ RAW: dict[str, Any] = {
 }  # fmt: skip
 """Parameters with which a scan gives whole frames, corrected and otherwise as they are."""
 
+STREAMS = ("ZmqStream", "DectrisStream")
+"""Loaders whose frames cannot be asked for."""
+
 GEOMETRY = ("energy", "distance", "psize")
 
 LARGEST_REBIN = 32
@@ -99,6 +102,11 @@ class Frames:
     def __init__(self, named: Named) -> None:
         self.named = named
         self.loader = find_scan(str(named.data.name))
+        if self.loader.__name__ in STREAMS:
+            raise DataError(
+                f"{named.label}: frames of {self.loader.__name__} pass by and cannot be looked at; "
+                "view the .ptyd file that a scan of it has left (`save`, `dfile`)"
+            )
         with _overheard() as self.notes:
             self._scan = self._open()
             self._scan.initialize()

@@ -10,6 +10,7 @@ from typing import Any
 from tornado import web, websocket
 
 from ptypy.errors import PtypyError
+from ptypy.utils.verbose import logger
 from ptypy.web._guard import COOKIE, HEADERS
 from ptypy.web._server import Server
 from ptypy.web._wire import LARGEST, pack, unpack
@@ -138,7 +139,16 @@ class _Socket(_Guarded, websocket.WebSocketHandler):
     def on_message(self, message: str | bytes) -> None:
         task = asyncio.get_running_loop().create_task(self._reply(message))
         self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        task.add_done_callback(self._see)
+
+    def _see(self, task: asyncio.Task[None]) -> None:
+        """Tell of a fault of ours, which nobody thought of, in the terminal and on the page."""
+        self._answering.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            logger.error("a question of the page could not be answered", exc_info=fault)
+            text = f"{type(fault).__name__}: {fault}; more is in the terminal"
+            self.tell({"event": "trouble", "text": text})
 
     def tell(self, head: Mapping[str, Any], payload: bytes = b"") -> None:
         self._send(pack(head, payload))

@@ -142,10 +142,11 @@ class Live:
 
     def _copied(self, data: Array) -> Array:
         """Copy into memory that was used before, if nobody reads it: new pages cost more."""
-        self._spare = [one for one in self._spare if one.shape == data.shape][-SPARE:]
+        self._spare = self._spare[-SPARE:]
         for one in self._spare:
             # The list, the loop and the question itself hold it; whoever reads a picture does, too.
-            if sys.getrefcount(one) <= HOLDERS and one.dtype == data.dtype:
+            is_alike = one.shape == data.shape and one.dtype == data.dtype
+            if is_alike and sys.getrefcount(one) <= HOLDERS:
                 np.copyto(one, data)
                 return one
         self._spare.append(data.copy())
@@ -232,6 +233,14 @@ class Live:
             "frames": self._count(),
         }  # fmt: skip
 
+    def forms(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Give the shapes of all storages."""
+        return {
+            (kind, str(name)): storage.data.shape
+            for kind in ("obj", "probe")
+            for name, storage in list(getattr(self._run, kind).storages.items())
+        }
+
     def history(self) -> list[Mapping[str, Any]]:
         """Give the history so far."""
         return list(self._run.runtime.iter_info)
@@ -239,15 +248,16 @@ class Live:
     async def picture(self, layer: Layer) -> Array:
         """Give the latest copy of a layer; wait for the run to make one if there is none."""
         self._wanted[layer] = time.monotonic()
-        if layer not in self._copies and self._state in ("running", "paused"):
+        until = time.monotonic() + PATIENCE
+        while layer not in self._copies and self._state in ("running", "paused"):
             event = asyncio.Event()
             self._waiting.append(event)
             self._due = 0.0
             try:
-                await asyncio.wait_for(event.wait(), PATIENCE)
+                await asyncio.wait_for(event.wait(), until - time.monotonic())
             except TimeoutError:
                 # Kernels are compiled, or one iteration takes longer than anybody waits.
-                return self._data(layer).copy()
+                break
         copy = self._copies.get(layer)
         return self._data(layer).copy() if copy is None else copy
 

@@ -95,7 +95,7 @@ def reduce(array: Array, step: int, how: How = "mean") -> Array:
 
 
 def code_real(
-    values: Array, valid: npt.NDArray[np.bool_] | None, *, log: bool
+    values: Array, valid: npt.NDArray[np.bool_] | None, *, gain: float | None
 ) -> tuple[Any, bytes]:
     """Put real numbers into 16 bits.
 
@@ -104,8 +104,9 @@ def code_real(
     values : (h, w)
     valid : (h, w) bool, optional
         False where there is nothing to show.
-    log : bool
-        Code the logarithm of 1 + value, so that single photons stay apart beside bright peaks.
+    gain : float, optional
+        Code the logarithm of 1 + gain * value, so that what is rare is seen beside bright peaks.
+        1 for counts; for the mean of n frames n, so that one photon in all of them is seen.
 
     Returns
     -------
@@ -119,16 +120,17 @@ def code_real(
     known = real[seen]
     low = float(known.min()) if known.size else 0.0
     high = float(known.max()) if known.size else 1.0
-    if log:
-        low = 0.0 if low >= 0 else low
-        real, ends = np.log1p(np.maximum(real - low, 0)), float(np.log1p(high - low))
+    if gain is not None:
+        low = min(low, 0.0)
+        real = np.log1p(gain * np.maximum(real - low, 0))
+        ends = float(np.log1p(gain * (high - low)))
     else:
         real, ends = real - low, high - low
     codes = np.zeros(real.shape, np.uint16)
     with np.errstate(invalid="ignore"):
         scaled = np.rint(real * ((TOP - 1) / ends if ends > 0 else 0.0)) + 1
     np.copyto(codes, np.where(seen, scaled, 0), casting="unsafe")
-    head = {"kind": "real", "low": low, "high": high, "log": log, "shape": list(codes.shape)}
+    head = {"kind": "real", "low": low, "high": high, "gain": gain, "shape": list(codes.shape)}
     return head, codes.astype("<u2").tobytes()
 
 

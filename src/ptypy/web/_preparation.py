@@ -187,7 +187,7 @@ class Preparation:
         how: Any = "mean" if asked["of"] == "mean" else "max"
         small = reduce(np.where(seen, values[cut], 0), part.step, how)
         valid = reduce(seen, part.step, "max")
-        head, numbers = code_real(small, valid, log=True)
+        head, numbers = code_real(small, valid, gain=self._gain(asked["of"]))
         head |= {"part": part.describe(), "done": sample.done, "of": asked["of"]}
         if isinstance(asked["of"], int):
             head["photons"] = float(values.sum(where=trusted, dtype=np.float64))
@@ -204,6 +204,10 @@ class Preparation:
                 f"picture of {of!r}: ask for 'mean', 'maximum' or the number of a frame"
             )
         return frames.read(of)
+
+    def _gain(self, of: Any) -> float:
+        """Give the factor that makes one photon of a picture 1."""
+        return float(len(self._opened[1].numbers)) if of == "mean" else 1.0
 
     def _answer_totals(self, _: dict[str, Any], __: bytes) -> Answer:
         """Give the counts of the frames of the sample."""
@@ -249,7 +253,9 @@ class Preparation:
         prepared = frames.prepare(values, mask & trusted, settings)
         step = max(1, max(prepared.counts.shape) // PREVIEW)
         small = reduce(np.where(prepared.mask, prepared.counts, 0), step, "max")
-        head, numbers = code_real(small, reduce(prepared.mask, step, "max"), log=True)
+        head, numbers = code_real(
+            small, reduce(prepared.mask, step, "max"), gain=self._gain(asked["of"])
+        )
         head |= {
             "center": prepared.center, "notes": prepared.notes, "step": step,
             "whole": prepared.counts.shape, "untrusted": int((~prepared.mask).sum()),
@@ -266,7 +272,7 @@ class Preparation:
         for turn in range(8):
             asked_for = Settings(settings.shape, settings.center, turn, rebin)
             prepared = frames.prepare(values, mask & trusted, asked_for)
-            head, numbers = code_real(prepared.counts, prepared.mask, log=True)
+            head, numbers = code_real(prepared.counts, prepared.mask, gain=self._gain(asked["of"]))
             heads.append(head)
             tiles.append(numbers)
         return {"tiles": heads}, b"".join(tiles)

@@ -42,6 +42,9 @@ class Source(Protocol):
     def describe(self) -> dict[str, Any]:
         """Give name, state, and the storages there are."""
 
+    def forms(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Give the shape of each storage, by kind and ID."""
+
     def history(self) -> list[Mapping[str, Any]]:
         """Give the entries of ``runtime.iter_info``."""
 
@@ -155,8 +158,7 @@ class Result:
 
     def _thumb(self, asked: dict[str, Any]) -> Answer:
         layer = self._read_layer(asked)
-        storage = self._find(layer)
-        step = max(1, -(-max(storage["shape"]) // THUMB))
+        step = max(1, -(-max(self._source.forms()[layer[:2]][-2:]) // THUMB))
         small = self._source.thumb(layer, step)
         if layer.kind == "obj":
             whole = read_part(None, (small.shape[0], small.shape[1]))
@@ -164,15 +166,11 @@ class Result:
         head, numbers = code_complex(small, _top(layer, small))
         return head, numbers
 
-    def _find(self, layer: Layer) -> dict[str, Any]:
-        for storage in self._source.describe()["storages"]:
-            if (storage["kind"], storage["id"]) == layer[:2] and layer.number < storage["layers"]:
-                return dict(storage)
-        raise DataError(f"there is no layer {layer.number} of {layer.kind} {layer.storage!r}")
-
     def _read_layer(self, asked: Mapping[str, Any]) -> Layer:
         layer = Layer(str(asked["kind"]), str(asked["storage"]), int(asked.get("layer", 0)))
-        self._find(layer)
+        form = self._source.forms().get(layer[:2])
+        if form is None or not 0 <= layer.number < form[0]:
+            raise DataError(f"there is no layer {layer.number} of {layer.kind} {layer.storage!r}")
         return layer
 
     def _frames(self) -> Answer:

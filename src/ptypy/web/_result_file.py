@@ -83,6 +83,12 @@ class ResultFile:
             "can_load": self._can_load(),
         }  # fmt: skip
 
+    def forms(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Give the shapes of all storages."""
+        return {
+            (kind, name): _layers(storage["data"]).shape for kind, name, storage in self._storages
+        }
+
     def _can_load(self) -> bool:
         pars = self._content.get("pars")
         return isinstance(pars, Mapping) and bool(pars.get("scans"))

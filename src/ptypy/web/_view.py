@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,9 @@ from ptypy.web._open import RESULTS
 from ptypy.web._server import Server, Subject
 
 __all__ = ["make_server", "open_subject", "view"]
+
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
+"""Variables of the environment of which one is set where windows can be opened."""
 
 
 def open_subject(path: str | Path) -> Subject:
@@ -69,7 +74,7 @@ def view(
     port : int
         Port of 127.0.0.1 to listen at; 0 takes one that is free.
     open_browser : bool
-        Open a browser, unless this is a session over SSH.
+        Open a browser, unless this is a session over SSH, or has no screen.
     tell : callable
         Gets the address, and what else is worth saying.
 
@@ -83,13 +88,20 @@ def view(
     def ready() -> None:
         for line in describe_address(server):
             tell(line)
-        if open_browser and not is_remote():
-            webbrowser.open(server.address)
+        if open_browser and has_screen():
+            # Some browsers come back only when they are closed.
+            threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
 
     try:
         server.run(ready)
     except KeyboardInterrupt:
         tell("ended")
+
+
+def has_screen() -> bool:
+    """Say whether a browser would open where the user sits, and not in the terminal."""
+    has_windows = sys.platform == "darwin" or any(map(os.environ.get, SCREENS))
+    return has_windows and not is_remote()
 
 
 def is_remote() -> bool:

@@ -5,18 +5,24 @@ import { colours, pixel } from "./colours.js";
 
 export const CODES = 65536;
 
-/** An array that the server sent: { part, shape, kind, codes, phases, low, high, log }. */
+let images = 0;
+
+/** An array that the server sent: { part, shape, kind, codes, phases, low, high, gain }. */
 export function readImage({ head, buffer, begin }) {
   const [height, width] = head.shape;
   const count = height * width;
-  const image = { ...head, codes: new Uint16Array(buffer, begin, count) };
+  const image = { ...head, number: ++images, codes: new Uint16Array(buffer, begin, count) };
   if (head.kind === "complex") {
     image.phases = new Uint16Array(buffer, begin + 2 * count, count);
     image.low = 0;
-    image.log = false;
   }
   if (!image.part) image.part = { top: 0, left: 0, height, width, step: 1 };
   return image;
+}
+
+/** What a share of the axis of log(1 + gain * value) stands for. */
+export function unbent(share, range, gain) {
+  return Math.expm1(share * Math.log1p(gain * range)) / gain;
 }
 
 /** What a code of a real image stands for. */
@@ -24,7 +30,7 @@ export function valueOf(image, code) {
   if (image.kind === "complex") return (code / (CODES - 1)) * image.high;
   const share = (code - 1) / (CODES - 2);
   const range = image.high - image.low;
-  return image.low + (image.log ? Math.expm1(share * Math.log1p(range)) : share * range);
+  return image.low + (image.gain ? unbent(share, range, image.gain) : share * range);
 }
 
 /** For every column of the screen, the column of an image under it; -1 where there is none. */
@@ -136,12 +142,12 @@ export function axisOf(image, { log = false, phase = false } = {}) {
   if (phase) for (let k = 0; k < CODES; k++) axis[k] = k / CODES;
   else if (image.kind === "complex") for (let k = 0; k < CODES; k++) axis[k] = k / (CODES - 1);
   else {
-    const bend = image.log ? Math.log1p(image.high - image.low) : 0;
+    const bend = Math.log1p((image.gain || 1) * (image.high - image.low));
     const most = Math.expm1(bend) || 1;
     for (let k = 1; k < CODES; k++) {
       const share = (k - 1) / (CODES - 2);
-      if (image.log === log) axis[k] = share;
-      else if (image.log) axis[k] = Math.expm1(share * bend) / most;
+      if (Boolean(image.gain) === log) axis[k] = share;
+      else if (image.gain) axis[k] = Math.expm1(share * bend) / most;
       else axis[k] = Math.log1p(share * most) / Math.log1p(most);
     }
   }

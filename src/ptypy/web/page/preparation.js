@@ -1,148 +1,20 @@
 // The page of the preparation: what is chosen here becomes region, centre, orientation, rebinning and
 // mask of a scan.
 
-import { byId, choice, chooseTheme, makeStatus, tellConnection } from "./common.js";
-import { Contrast } from "./contrast.js";
-import { Link, latest, settled } from "./link.js";
-import { BrushTool, Mask, drawBrush, unfoldBits } from "./mask.js";
+import "./saving.js";
+import { byId, choice, chooseTheme } from "./common.js";
+import { latest, settled } from "./link.js";
+import { BrushTool, Mask, unfoldBits } from "./mask.js";
 import * as paint from "./paint.js";
-import { Picture, drawScaleBar, short } from "./picture.js";
+import { short } from "./picture.js";
+import { BASE, UNTRUSTED, complain, link, say, state } from "./preparation_state.js";
 import { drawPrepared, makeTiles, paintTiles } from "./prepared.js";
-import { RegionTool, drawRegion, fitting } from "./region.js";
-import { pixel } from "./colours.js";
+import { contrast, picture, setContrast } from "./raw.js";
+import { RegionTool } from "./region.js";
+import { followSample, lookForCenter, tellSample } from "./sampling.js";
 import { Scatter } from "./scatter.js";
 
-const UNTRUSTED = [232, 72, 96];
-const BASE = 1100;
-
-const link = new Link();
-const say = makeStatus(byId("status"));
-const state = {
-  scan: null,
-  settings: null,
-  of: "mean",
-  frame: 0,
-  tool: "region",
-  log: true,
-  brush: "draw",
-  base: null,
-  detail: null,
-  mask: null,
-  pointer: null,
-  undo: [],
-  isChanged: false,
-};
-// For whoever drives the page from outside: what it holds, as it is.
-window.preparation = state;
-
-tellConnection(link, byId("connection"));
-
-// The picture ------------------------------------------------------------------------------------
-
-const contrast = new Contrast(byId("contrast"), () => {
-  makeTable();
-  picture.request();
-});
-let table = null;
-
-function makeTable() {
-  if (!state.base) return;
-  state.axis = paint.axisOf(state.base, { log: state.log });
-  table = paint.makeTable(state.axis, contrast.window, "magma", { nothing: pixel(90, 44, 60) });
-}
-
-function setContrast() {
-  if (!state.base) return;
-  state.axis = paint.axisOf(state.base, { log: state.log });
-  const counts = paint.histogram(state.base.codes, state.axis, Contrast.bins, true);
-  const [low, high] = paint.quantiles(counts, [0.002, state.log ? 0.9999 : 0.995]);
-  contrast.set({
-    counts,
-    window: [low, Math.max(high, low + 0.02)],
-    write: (share) => short(valueAt(share), 3),
-  });
-  makeTable();
-}
-
-function valueAt(share) {
-  const { low, high } = state.base;
-  if (!state.log) return low + share * (high - low);
-  return low + Math.expm1(share * Math.log1p(high - low));
-}
-
-function paintPicture(out, view) {
-  if (!state.base) return;
-  paint.paintCodes(out, view, state.base, state.base.codes, table);
-  const { detail } = state;
-  if (detail && detail.part.step < state.base.part.step) {
-    // Its codes are of another range: a table of its own, for the same numbers.
-    paint.paintCodes(out, view, detail, detail.codes, detailTable());
-  }
-  if (state.mask) {
-    const step = Math.max(1, Math.floor(1 / view.scale));
-    const marked = state.mask.blocks(step);
-    paint.paintMask(out, view, marked, [state.mask.rows, state.mask.columns], step, UNTRUSTED);
-  }
-}
-
-function detailTable() {
-  const { base, detail } = state;
-  const axis = new Float32Array(paint.CODES);
-  const most = base.high - base.low;
-  for (let k = 1; k < paint.CODES; k++) {
-    const value = Math.max(paint.valueOf(detail, k) - base.low, 0);
-    axis[k] = state.log ? Math.log1p(value) / Math.log1p(most) : value / most;
-  }
-  return paint.makeTable(axis, contrast.window, "magma", { nothing: pixel(90, 44, 60) });
-}
-
-function drawOver(context, shown) {
-  if (!state.settings) return;
-  drawRegion(context, shown, state.settings, state.tool === "region");
-  drawScaleBar(context, shown, 1, "px");
-  if (state.tool === "mask" && state.pointer) {
-    drawBrush(context, shown, state.pointer, Number(byId("radius").value));
-  }
-}
-
-const picture = new Picture(byId("picture"), {
-  paint: paintPicture,
-  draw: drawOver,
-  onView: () => askDetail(),
-  onHover: (p) => {
-    state.pointer = p;
-    tellPixel(p);
-    if (state.tool === "mask") picture.request();
-  },
-});
-state.picture = picture;
-
-function tellPixel(p) {
-  const readout = byId("readout");
-  const [y, x] = p ? [Math.floor(p.y), Math.floor(p.x)] : [-1, -1];
-  if (!state.base || y < 0 || x < 0 || y >= picture.height || x >= picture.width) {
-    readout.textContent = "";
-    return;
-  }
-  const image = [state.detail, state.base].find((one) => one && codeAt(one, y, x) !== undefined);
-  const code = image && codeAt(image, y, x);
-  const isTrusted = state.mask.trusted[y * picture.width + x];
-  const value = code ? `${short(paint.valueOf(image, code), 4)} counts` : "no counts";
-  readout.textContent = `y ${y}  x ${x}   ${isTrusted ? value : "not trusted"}`;
-}
-
-function codeAt(image, y, x) {
-  const { top, left, step } = image.part;
-  const [row, column] = [Math.floor((y - top) / step), Math.floor((x - left) / step)];
-  if (row < 0 || column < 0 || row >= image.shape[0] || column >= image.shape[1]) return undefined;
-  return image.codes[row * image.shape[1] + column];
-}
-
 // Questions --------------------------------------------------------------------------------------
-
-function complain(error) {
-  byId("trouble").textContent = error.message;
-}
 
 const askBase = latest(async () => {
   try {
@@ -178,6 +50,8 @@ const askDetail = latest(async () => {
 
 const askPreview = latest(async () => {
   if (!state.settings) return;
+  const told = byId("prepared-told");
+  const busy = setTimeout(() => (told.textContent = "preparing …"), 300);
   try {
     const { of, settings } = state;
     const answer = await link.ask("preview", { of, settings });
@@ -188,11 +62,13 @@ const askPreview = latest(async () => {
     byId("fact-center").textContent = image.center.map((n) => short(n, 5)).join(", ");
     byId("fact-mask").textContent = `${short(image.untrusted)} px`;
     byId("fact-counts").textContent = `up to ${short(image.high, 4)}`;
-    byId("prepared-told").textContent =
-      of === "mean" || of === "maximum" ? `the ${of}` : `frame ${of}`;
+    clearTimeout(busy);
+    told.textContent = of === "mean" || of === "maximum" ? `the ${of}` : `frame ${of}`;
     tellNotes(image.notes);
     byId("trouble").textContent = "";
   } catch (error) {
+    clearTimeout(busy);
+    told.textContent = "";
     complain(error);
   }
 });
@@ -224,6 +100,7 @@ const askHot = latest(async () => {
 const drawingDone = latest(async (part) => {
   const answer = await link.ask("draw", { part }, state.mask.bits(part)).catch(complain);
   if (!answer) return;
+  setContrast();
   askPreview();
   tilesSoon();
   askHot();
@@ -255,7 +132,7 @@ async function openScan(label) {
 
 function begin({ buffer, begin: first, head }) {
   state.settings = head.settings;
-  findsCenter = head.finds_center;
+  state.findsCenter = head.finds_center;
   state.of = "mean";
   state.undo = [];
   state.isChanged = false;
@@ -286,21 +163,37 @@ function begin({ buffer, begin: first, head }) {
 function showSettings() {
   const { shape, center, orientation, rebin } = state.settings;
   const show = (id, value) => {
-    if (document.activeElement !== byId(id)) byId(id).value = String(+value.toFixed(2));
+    // What somebody is typing is left alone until it is done.
+    if (!byId(id).dataset.typing) byId(id).value = String(+value.toFixed(2));
   };
   show("rows", shape[0]);
   show("columns", shape[1]);
   show("center-y", center[0]);
   show("center-x", center[1]);
-  const fits = [];
-  for (let n = 1; n <= 32; n++) if (shape.every((length) => length % n === 0)) fits.push(n);
-  byId("rebin").replaceChildren(...fits.map((n) => new Option(n === 1 ? "1 (no)" : `${n} × ${n}`, n)));
-  if (!fits.includes(rebin)) byId("rebin").prepend(new Option(`${rebin} (does not fit)`, rebin));
+  const factors = [];
+  for (let n = 1; n <= 32; n++) if (n <= 8 || n === rebin || fits(shape, n)) factors.push(n);
+  byId("rebin").replaceChildren(...factors.map((n) => new Option(nameOfRebin(n), n)));
   byId("rebin").value = String(rebin);
   chooseOrientation(orientation, false);
   byId("orientation-told").textContent = ORIENTATIONS[orientation];
   byId("undo").disabled = state.undo.length === 0;
   picture.request();
+}
+
+function fits(shape, rebin) {
+  return shape.every((length) => length % rebin === 0);
+}
+
+function nameOfRebin(n) {
+  if (n === 1) return "1 (no)";
+  const { shape, rebin } = state.settings;
+  if (fits(shape, n)) return `${n} × ${n}`;
+  return n === rebin ? `${n} (does not fit)` : `${n} × ${n}, of ${filled(shape, n).join(" × ")}`;
+}
+
+/** The largest region within one that blocks of `rebin` pixels fill. */
+function filled(shape, rebin) {
+  return shape.map((length) => Math.max(rebin, Math.floor(length / rebin) * rebin));
 }
 
 const ORIENTATIONS = [
@@ -365,7 +258,9 @@ const chooseOrientation = makeTiles(byId("orientations"), (value) => {
 
 byId("rebin").addEventListener("change", () => {
   rememberSettings();
-  take({ ...state.settings, rebin: Number(byId("rebin").value) }, { tiles: false });
+  const rebin = Number(byId("rebin").value);
+  const shape = filled(state.settings.shape, rebin);
+  take({ ...state.settings, rebin, shape }, { tiles: !fits(state.settings.shape, rebin) });
 });
 for (const [id, name, k] of [
   ["rows", "shape", 0],
@@ -373,7 +268,9 @@ for (const [id, name, k] of [
   ["center-y", "center", 0],
   ["center-x", "center", 1],
 ]) {
+  byId(id).addEventListener("input", () => (byId(id).dataset.typing = "yes"));
   byId(id).addEventListener("change", () => {
+    delete byId(id).dataset.typing;
     const value = Number(byId(id).value);
     if (!Number.isFinite(value) || byId(id).value === "") return showSettings();
     rememberSettings();
@@ -468,62 +365,15 @@ state.scatter = scatter;
 scatter.describe = (k) =>
   Number.isFinite(scatter.values[k]) ? `frame ${k}: ${short(scatter.values[k])} counts` : `frame ${k}`;
 
-const askTotals = latest(async () => {
-  const answer = await link.ask("totals").catch(() => null);
-  if (!answer || !scatter.count) return;
-  const values = new Float64Array(scatter.count).fill(NaN);
-  answer.head.numbers.forEach((k, place) => (values[k] = answer.head.totals[place]));
-  byId("positions-title").textContent = "Positions, coloured by counts";
-  scatter.set({ values });
+followSample({
+  findCenter: () => findCenter(false),
+  showPicture: () => askBase(),
+  showPrepared: () => askPreview(),
+  showTiles: () => tilesSoon(),
 });
-
-// Frames after which a centre that the config leaves open is looked for.
-const ENOUGH = 40;
-let isSampling = true;
-let refreshed = 0;
-let findsCenter = false;
-
-function lookForCenter({ done, of }) {
-  if (!findsCenter || done < Math.min(of, ENOUGH)) return;
-  findsCenter = false;
-  if (!state.isChanged) findCenter(false);
-}
-
-function tellSample({ done, of }) {
-  const isDone = done >= of;
-  byId("sample").value = of ? done / of : 0;
-  byId("sample-told").textContent = `${short(done)} of ${short(of)} frames`;
-  const all = state.scan && of < state.scan.count ? `, spread over all ${short(state.scan.count)}` : "";
-  byId("sample-told").title = `mean and maximum are of ${done} frames${all}`;
-  byId("sample-stop").hidden = isDone;
-}
-
-byId("sample-stop").addEventListener("click", async () => {
-  isSampling = !isSampling;
-  byId("sample-stop").textContent = isSampling ? "Stop" : "Go on";
-  await link.ask("sampling", { on: isSampling }).catch(complain);
-});
-
-link.addEventListener("sample", ({ detail }) => {
-  if (!state.scan) return;
-  if (detail.error) {
-    complain(new Error(detail.error));
-    return;
-  }
-  tellSample(detail);
-  lookForCenter(detail);
-  if (state.of === "mean" || state.of === "maximum") {
-    askBase();
-    // The sample changes little from one piece of news to the next: what is prepared can wait.
-    const isDone = detail.done >= detail.of;
-    if (isDone || performance.now() - refreshed > 3000) {
-      refreshed = performance.now();
-      askPreview();
-      if (isDone) tilesSoon();
-    }
-  }
-  askTotals();
-});
+state.onView = () => askDetail();
+byId("scans").addEventListener("change", () => openScan(byId("scans").value));
+link.addEventListener("trouble", ({ detail }) => complain(new Error(detail.text)));
 
 function tellNotes(notes) {
   const all = [...new Set([...state.scan.notes, ...notes])];
@@ -535,38 +385,6 @@ function tellNotes(notes) {
     }),
   );
 }
-
-// Saving -----------------------------------------------------------------------------------------
-
-byId("save").addEventListener("click", async () => {
-  const button = byId("save");
-  button.disabled = true;
-  say("saving …", "busy");
-  try {
-    const { head } = await link.ask("save", { settings: state.settings });
-    state.isChanged = false;
-    if (head.saved && !head.advice) {
-      say(`saved to ${head.saved}${head.mask ? `, the mask to ${head.mask}` : ""}`, "good");
-    } else {
-      byId("saved-title").textContent = head.saved ? `Saved to ${head.saved}` : "Settings";
-      byId("saved-text").textContent = head.advice || "";
-      byId("saved-lines").textContent = head.lines.join("\n");
-      byId("saved").showModal();
-      say(head.mask ? `the mask is in ${head.mask}` : "", "good");
-    }
-  } catch (error) {
-    say("not saved", "bad");
-    complain(error);
-  }
-  button.disabled = false;
-});
-byId("saved-copy").addEventListener("click", () => {
-  navigator.clipboard.writeText(byId("saved-lines").textContent);
-});
-byId("scans").addEventListener("change", () => openScan(byId("scans").value));
-window.addEventListener("beforeunload", (event) => {
-  if (state.isChanged) event.preventDefault();
-});
 
 // Keys -------------------------------------------------------------------------------------------
 

@@ -4,12 +4,12 @@ import { choice } from "./common.js";
 import { pixel } from "./colours.js";
 import * as paint from "./paint.js";
 
-const NOTHING = [90, 44, 60];
+const NOTHING = [30, 62, 52];
 
 function tableOf(image, untrusted) {
   const axis = paint.axisOf(image, { log: true });
   const counts = paint.histogram(image.codes, axis, 200, true);
-  const [low, high] = paint.quantiles(counts, [0.002, 0.9999]);
+  const [low, high] = paint.quantiles(counts, [0.002, 0.9997]);
   const mixed = untrusted.map((n, k) => Math.round((2 * n + NOTHING[k]) / 3));
   return paint.makeTable(axis, [low, Math.max(high, low + 0.02)], "magma", { nothing: pixel(...mixed) });
 }

@@ -1,167 +1,28 @@
 // The page of a result: of a file, or of a run that goes on.
 
-import { colours, pixel } from "./colours.js";
-import { byId, choice, chooseTheme, makeStatus, tellConnection } from "./common.js";
-import { Contrast } from "./contrast.js";
+import { byId, choice, chooseTheme } from "./common.js";
 import { Curves } from "./curves.js";
-import { Link, latest } from "./link.js";
+import { latest } from "./link.js";
 import * as paint from "./paint.js";
-import { Picture, drawScaleBar, metres, short } from "./picture.js";
+import { metres, short } from "./picture.js";
+import { contrast, picture, setContrast } from "./result_picture.js";
+import { drawRamp, drawWheel, paintThumb } from "./result_small.js";
+import { complain, link, say, state, storageOf } from "./result_state.js";
 import { Scatter } from "./scatter.js";
 
 const BASE = 1100;
+const MOST_LAYERS = 24;
 const MAPS = {
   phase: ["grey", "twilight", "viridis", "hue"],
   amplitude: ["grey", "viridis", "magma"],
   complex: ["hue", "twilight"],
 };
 
-const link = new Link();
-const say = makeStatus(byId("status"));
-const state = {
-  run: null,
-  entries: [],
-  layer: null,
-  shows: "phase",
-  maps: { phase: "grey", amplitude: "grey", complex: "hue" },
-  base: null,
-  detail: null,
-  version: 0,
-  updates: 0,
-};
-window.result = state;
-tellConnection(link, byId("connection"));
-
-// The picture ------------------------------------------------------------------------------------
-
-const contrast = new Contrast(byId("contrast"), () => {
-  makeTables();
-  picture.request();
-});
-let tables = null;
-// Windows that were chosen by hand, by what is shown.
-const windows = new Map();
-
-function windowKey() {
-  return `${state.layer.kind} ${state.shows}`;
-}
-
-function codesOf(image) {
-  return state.shows === "phase" ? image.phases : image.codes;
-}
-
-function makeTables() {
-  if (!state.base) return;
-  if (contrast.byHand) windows.set(windowKey(), [...contrast.window]);
-  else windows.delete(windowKey());
-  const name = state.maps[state.shows];
-  const isPhase = state.shows === "phase";
-  const axis = paint.axisOf(state.base, { phase: isPhase });
-  tables =
-    state.shows === "complex"
-      ? { field: paint.makeField(axis, contrast.window, name) }
-      : { codes: paint.makeTable(axis, contrast.window, name) };
-  tables.of = state.base;
-}
-
-/** Tables for a detail, whose amplitudes are coded by another maximum. */
-function tablesFor(image) {
-  if (image.high === state.base.high || state.shows === "phase") return tables;
-  const factor = image.high / state.base.high;
-  const axis = new Float32Array(paint.CODES);
-  for (let k = 0; k < paint.CODES; k++) axis[k] = (k / (paint.CODES - 1)) * factor;
-  const name = state.maps[state.shows];
-  return state.shows === "complex"
-    ? { field: paint.makeField(axis, contrast.window, name) }
-    : { codes: paint.makeTable(axis, contrast.window, name) };
-}
-
-function setContrast() {
-  const image = state.base;
-  if (!image) return;
-  const isPhase = state.shows === "phase";
-  const axis = paint.axisOf(image, { phase: isPhase });
-  const counts = paint.histogram(codesOf(image), axis, Contrast.bins, false);
-  // Rims of an object are noise of any phase: what most pixels have is shown, and a bit more.
-  const isObject = state.layer.kind === "obj";
-  let [low, high] = paint.quantiles(counts, isObject ? [0.02, 0.98] : [0.002, 0.999]);
-  if (isObject) {
-    const margin = 0.1 * (high - low);
-    [low, high] = [Math.max(low - margin, 0), Math.min(high + margin, 1)];
-  }
-  const byHand = windows.get(windowKey());
-  contrast.byHand = Boolean(byHand);
-  if (byHand) contrast.window = [...byHand];
-  const from = state.shows === "complex" ? 0 : low;
-  contrast.set({
-    counts,
-    window: [from, Math.max(high, from + 0.02)],
-    name: state.shows === "complex" ? "grey" : state.maps[state.shows],
-    write: (share) =>
-      isPhase ? `${((share - 0.5) * 2 * Math.PI).toFixed(2)} rad` : short(share * image.high, 3),
-  });
-  makeTables();
-}
-
-function paintOne(out, view, image) {
-  const { codes, field } = tablesFor(image);
-  if (codes) paint.paintCodes(out, view, image, codesOf(image), codes);
-  else paint.paintComplex(out, view, image, field);
-}
-
-function paintPicture(out, view) {
-  if (!state.base || !tables) return;
-  paintOne(out, view, state.base);
-  const { base, detail } = state;
-  if (detail && detail.part.step < base.part.step) paintOne(out, view, detail);
-}
-
-function drawOver(context, shown) {
-  const storage = storageOf(state.layer);
-  if (storage) drawScaleBar(context, shown, storage.pixel[1], "m");
-}
-
-const picture = new Picture(byId("picture"), {
-  paint: paintPicture,
-  draw: drawOver,
-  onView: () => askDetail(),
-  onHover: tellPixel,
-});
-state.picture = picture;
-
-function tellPixel(p) {
-  const readout = byId("readout");
-  const storage = storageOf(state.layer);
-  const [y, x] = p ? [Math.floor(p.y), Math.floor(p.x)] : [-1, -1];
-  if (!state.base || !storage || y < 0 || x < 0 || y >= picture.height || x >= picture.width) {
-    readout.textContent = "";
-    return;
-  }
-  for (const image of [state.detail, state.base]) {
-    if (!image) continue;
-    const { top, left, step } = image.part;
-    const [row, column] = [Math.floor((y - top) / step), Math.floor((x - left) / step)];
-    if (row < 0 || column < 0 || row >= image.shape[0] || column >= image.shape[1]) continue;
-    const at = row * image.shape[1] + column;
-    const phase = (image.phases[at] / paint.CODES - 0.5) * 2 * Math.PI;
-    const amplitude = short(paint.valueOf(image, image.codes[at]), 3);
-    readout.textContent = `y ${y}  x ${x}   ${amplitude} · ${phase.toFixed(3)} rad`;
-    return;
-  }
-}
-
-function storageOf(layer) {
-  if (!layer || !state.run) return null;
-  return state.run.storages.find((one) => one.kind === layer.kind && one.id === layer.id) || null;
-}
+// Questions --------------------------------------------------------------------------------------
 
 function words() {
   const { kind, id, layer } = state.layer;
   return { kind, storage: id, layer, level: kind === "obj" && byId("level").checked };
-}
-
-function complain(error) {
-  byId("trouble").textContent = error.message;
 }
 
 const askBase = latest(async () => {
@@ -244,7 +105,8 @@ function showLayers() {
     title.textContent = kind === "obj" ? "Object" : "Probe";
     nav.append(title);
     for (const storage of storages) {
-      for (let layer = 0; layer < storage.layers; layer++) {
+      // A probe of each frame's own has as many layers as there are frames.
+      for (let layer = 0; layer < Math.min(storage.layers, MOST_LAYERS); layer++) {
         nav.append(makeLayer(storage, layer));
         all.push({ kind, id: storage.id, layer });
       }
@@ -291,25 +153,6 @@ const askThumbs = latest(async () => {
   }
 });
 
-function paintThumb(canvas, image, kind) {
-  const style = getComputedStyle(canvas);
-  const ground = pixel(...style.getPropertyValue("--ground-bytes").trim().split(" ").map(Number));
-  const axis = paint.axisOf(image, { phase: kind === "obj" });
-  const codes = kind === "obj" ? image.phases : image.codes;
-  const [low, high] = paint.quantiles(paint.histogram(codes, axis, 200, false), [0.005, 0.995]);
-  const table = paint.makeTable(axis, [low, Math.max(high, low + 0.02)], "grey");
-  const field = paint.makeField(axis, [0, high], "hue");
-  paint.paintInto(
-    canvas,
-    image,
-    (out, view, whole) => {
-      if (kind === "obj") paint.paintCodes(out, view, whole, codes, table);
-      else paint.paintComplex(out, view, whole, field);
-    },
-    ground,
-  );
-}
-
 // How it is shown --------------------------------------------------------------------------------
 
 const chooseShows = choice(byId("shows"), (shows) => {
@@ -317,13 +160,13 @@ const chooseShows = choice(byId("shows"), (shows) => {
   byId("map").replaceChildren(...MAPS[shows].map((name) => new Option(name, name)));
   byId("map").value = state.maps[shows];
   byId("wheel-box").hidden = shows !== "complex";
-  drawWheel();
+  drawWheel(byId("wheel"), state.maps.complex);
   setContrast();
   picture.request();
 });
 byId("map").addEventListener("change", () => {
   state.maps[state.shows] = byId("map").value;
-  drawWheel();
+  drawWheel(byId("wheel"), state.maps.complex);
   setContrast();
   picture.request();
 });
@@ -331,30 +174,10 @@ byId("level").addEventListener("change", () => askBase());
 byId("fit").addEventListener("click", () => picture.fit());
 byId("whole").addEventListener("click", () => picture.zoom(1 / (picture.scale * picture.ratio)));
 
-/** Draw the circle of hues, with the phases around it. */
-function drawWheel() {
-  const canvas = byId("wheel");
-  const context = canvas.getContext("2d");
-  const map = colours(state.maps.complex);
-  const size = canvas.width;
-  const pixels = context.createImageData(size, size);
-  const out = new Uint32Array(pixels.data.buffer);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const [dy, dx] = [size / 2 - y - 0.5, x + 0.5 - size / 2];
-      const far = Math.hypot(dy, dx) / (size / 2);
-      if (far > 1) continue;
-      const turn = Math.atan2(dy, dx) / (2 * Math.PI) + 0.5;
-      const at = 3 * (Math.floor(turn * 256) & 255);
-      out[y * size + x] = pixel(map[at] * far, map[at + 1] * far, map[at + 2] * far);
-    }
-  }
-  context.putImageData(pixels, 0, 0);
-}
-
 // The run ----------------------------------------------------------------------------------------
 
 const curves = new Curves(byId("plot"));
+state.onView = () => askDetail();
 const chooseCurve = choice(byId("curves"), (kind) => curves.set({ kind }));
 const scatter = new Scatter(byId("frames"), () => {});
 state.scatter = scatter;
@@ -404,23 +227,14 @@ const askFrames = latest(async () => {
   }
   const message = state.run.live
     ? "frames have not come yet"
-    : "the file holds no frames:\n“Load frames” compares them with the result";
+    : state.run.can_load
+      ? "the file holds no frames:\n“Load frames” compares them with the result"
+      : "the file does not say which frames it is of";
   scatter.set({ points, values, message });
   const isKnown = values.some((value) => Number.isFinite(value));
   byId("ramp").hidden = !isKnown;
-  if (isKnown) drawRamp();
+  if (isKnown) drawRamp(scatter);
 });
-
-function drawRamp() {
-  byId("ramp-low").textContent = short(scatter.shown[0], 3);
-  byId("ramp-high").textContent = short(scatter.shown[1], 3);
-  const context = byId("ramp-strip").getContext("2d");
-  const map = colours(scatter.name);
-  for (let x = 0; x < 256; x++) {
-    context.fillStyle = `rgb(${map[3 * x]}, ${map[3 * x + 1]}, ${map[3 * x + 2]})`;
-    context.fillRect(x, 0, 1, 8);
-  }
-}
 
 const STATES = {
   file: "result",
@@ -497,7 +311,7 @@ link.addEventListener("version", ({ detail }) => {
   askBase();
   askHistory();
   // Small pictures and frames change little from one iteration to the next.
-  if (performance.now() - slowly > 1500 || before !== detail.state) {
+  if (performance.now() - slowly > 1500 || detail.state !== "running") {
     slowly = performance.now();
     askThumbs();
     askFrames();
