@@ -173,9 +173,9 @@ def look(
 
 def _trusted_somewhere(part: Loaded, raw: Pair) -> Mask:
     """Say where masks that came with the frames, whoever holds them, trust any of them."""
-    trusted = np.full(raw, len(part.frames) > 0)
+    trusted: Mask = np.full(raw, len(part.frames) > 0)
     if part.weights is not None and len(part.frames):
-        trusted = (part.weights > 0).reshape(-1, *raw).any(axis=0)
+        trusted = np.asarray((part.weights > 0).reshape(-1, *raw).any(axis=0))
     return np.asarray(distribute.total(trusted.astype(np.float64)) > 0)
 
 
