@@ -174,3 +174,59 @@ def test_a_forked_process_goes_on_by_itself(path):
         data = [entry["data"] for entry in scan.auto(3)["iterable"]]
         os._exit(0 if np.array_equal(data, binned(FRAMES[3:6])) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+ON_PROCESSES = """
+from ptypy.errors import FormatError, ParallelError
+from ptypy.experiment import Hdf5Loader
+from ptypy.io import frames_in, open_h5
+from ptypy.utils import Param, parallel
+
+WAY = {way}
+
+class OneLoads(Hdf5Loader):
+    def load_block(self, indices):  # what goes to other processes are arrays
+        with open_h5({path!r}) as file:
+            return frames_in(file["data"], indices), None, None
+
+def scan_of(cls, name, **more):
+    p = Param(intensities=Param(file={path!r}, key="data"))
+    p.positions = Param(file={path!r}, slow_key="y", fast_key="x")
+    return cls(p, save="append", dfile=name + ".ptyd", **WAY, **more)
+
+# Twice 11 frames and one, which leaves a process with none.
+for scan in (scan_of(Hdf5Loader, "all"), scan_of(OneLoads, "one", load_parallel=None)):
+    while scan.next_chunk(11) != scan.EOS:
+        pass
+
+parallel.barrier()
+with open({path!r}, "r+b") as file:  # a frame that process 1 will have
+    file.seek({place} + 12)
+    file.write(bytes([255] * 8))
+parallel.barrier()
+scan = scan_of(Hdf5Loader, "damaged")
+scan.next_chunk(8)
+for _ in range(2):
+    try:
+        scan.next_chunk(8)
+    except (FormatError, ParallelError) as error:
+        text = str(error)
+    assert "frame 14 cannot be read" in text
+    assert text.startswith("process 1 failed") == parallel.master
+"""
+
+
+@pytest.mark.mpi
+def test_processes_of_which_not_all_have_prepared_ahead_stay_together(tmp_path, mpirun):
+    path = tmp_path / "raw.h5"
+    options = {**hdf5plugin.Bitshuffle(cname="lz4"), "chunks": (1, 40, 48)}
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("data", data=FRAMES, **options)
+        file["y"], file["x"] = np.divmod(np.arange(23) * 1e-6, 5e-6)
+        place = data.id.get_chunk_info_by_coord((14, 0, 0)).byte_offset
+    done = mpirun(ON_PROCESSES.format(way=WAY, path=str(path), place=place), timeout=60)
+    assert done.returncode == 0, done.stderr
+    for name in ("all", "one"):
+        saved = PtydScan(None, source=str(tmp_path / f"{name}.ptyd"))
+        read = np.concatenate([chunk.data for chunk in everything(saved, 23)])
+        np.testing.assert_array_equal(read, binned(FRAMES))

@@ -79,6 +79,20 @@ def test_many_damaged_frames_are_counted(tmp_path):
         ptyd.PtydReader(path).read(0, 6)
 
 
+@pytest.mark.parametrize("compression", [None, "gzip", "bitshuffle"])
+@pytest.mark.parametrize(
+    ("name", "value"), [("crc32", 5), ("crc32", "abc"), ("crc32_frames", 0), ("crc32_frames", -1)]
+)
+def test_what_can_be_no_checksums_is_said_to_be_none(tmp_path, compression, name, value):
+    path = write(tmp_path / "s.ptyd", compression=compression)
+    with h5py.File(path, "r+") as file:
+        file["chunks/0/data"].attrs[name] = value
+    reader = ptyd.PtydReader(path)
+    with pytest.raises(FormatError, match=rf"s\.ptyd.*chunks/0.*`{name}` is no"):
+        reader.read(0, 6)
+    assert np.array_equal(reader.read(6, 10).data, FRAMES[6:])
+
+
 def test_a_damaged_scan_is_not_merged(tmp_path):
     path = write(tmp_path / "s.ptyd")
     spoil(path, 0, 1)

@@ -188,6 +188,32 @@ def test_packed_frames_that_do_not_unpack_are_not_taken_for_good(tmp_path: Path)
     assert np.array_equal(reader.read(6, 40).data, FRAMES[6:])
 
 
+@pytest.mark.parametrize("place", [(1 << 63) - 100, 1 << 63, (1 << 64) - 1])
+def test_frames_said_to_lie_beyond_all_files_are_not_looked_for_there(
+    tmp_path: Path, place: int
+) -> None:
+    """Added to an address, such a number wraps around to the memory of something else."""
+    path = tmp_path / "s.ptyd"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "chunks/0/data", data=FRAMES, chunks=(1, 16, 24), **hdf5plugin.Bitshuffle()
+        )
+        offset = data.id.get_chunk_info_by_coord((5, 0, 0)).byte_offset
+        file["chunks/0/positions"] = POSITIONS
+    whole = path.read_bytes()
+    assert whole.count(offset.to_bytes(8, "little")) == 1
+    path.write_bytes(whole.replace(offset.to_bytes(8, "little"), place.to_bytes(8, "little")))
+    _age(path)
+    reader = ptyd.PtydReader(path)
+    assert np.array_equal(reader.read(6, 40).data, FRAMES[6:])
+    try:
+        frames = reader.read(0, 40).data
+    except FormatError as error:
+        assert "chunks/0" in str(error)  # noqa: PT017
+    else:  # where HDF5 takes it for a frame that nobody has written
+        assert not frames[5].any()
+
+
 def _age(path: Path) -> None:
     """Let a file look as if nobody had written to it for a while."""
     then = time.time() - 60

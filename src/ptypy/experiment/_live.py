@@ -335,9 +335,11 @@ class LiveScan(PtyScan):
                 raise DataError(f"a mask of {mask.shape} px for frames of {raw} px")
         return given if own is None else given * own
 
-    def _load_own(self, slots: list[int], mine: list[int], dealt: list[list[int]]) -> Any:
+    def _load_own(
+        self, slots: list[int], mine: list[int], dealt: list[list[int]], passed: Any = None
+    ) -> Any:
         """Load; then tell all processes what the master alone knows of these frames."""
-        loaded = super()._load_own(slots, mine, dealt)
+        loaded = super()._load_own(slots, mine, dealt, passed)
         told = parallel.bcast(self._tell(slots) if parallel.master else None)
         self._labels = told["labels"]
         if not self._geometry_is_shared:

@@ -31,6 +31,8 @@ MOST_FILES = 64
 """Look into no more files than these at once: each of them stays open while it is mapped."""
 FEW = 8
 """HDF5 is asked for the chunks of so many frames one by one: it looks at all of them each time."""
+FARTHEST = 1 << 62
+"""No file is longer [bytes]."""
 TABLES = 8
 """Remember of so many datasets where their chunks lie, or which sources give their frames."""
 NOBODY, SEVERAL = -1, -2
@@ -158,9 +160,15 @@ def are_packed(dataset: Any) -> bool | None:
 
 
 def place_of(chunk: Any) -> tuple[int, int, bool]:
-    """Give offset and size of a chunk, and whether it was written, and by all filters."""
-    there = chunk.byte_offset is not None
-    return (chunk.byte_offset or 0, chunk.size or 0, there and not chunk.filter_mask)
+    """Give offset and size of a chunk, and whether it was written, and by all filters.
+
+    A place that no file reaches is none: HDF5 does not mind, but what is added to it might wrap
+    around to an address of something else.
+    """
+    offset, size = chunk.byte_offset, chunk.size or 0
+    if offset is None or offset + size > FARTHEST:
+        return (0, 0, False)
+    return (offset, size, not chunk.filter_mask)
 
 
 def _few_chunks(dataset: Any, flat: Numbers) -> Numbers:
@@ -178,6 +186,8 @@ def _chunk_table(dataset: Any) -> Numbers:
     steps = np.cumprod([*lead[1:], 1][::-1])[::-1].tolist() if lead else []
 
     def note(chunk: Any) -> None:
+        if chunk.chunk_offset is None:  # HDF5 says that it is nowhere
+            return
         where = sum(n * step for n, step in zip(chunk.chunk_offset, steps, strict=False))
         if where < len(table):
             table[where] = place_of(chunk)

@@ -185,6 +185,19 @@ class Scan(PtyScan):
     def load_block(self, indices):
         return np.load({str(tmp_path / "frames.npy")!r})[indices], None, None
 
+class Masked(Scan):
+    def load_block(self, indices):  # a mask hides what glows, but not in frames of all processes
+        frames, masks = super().load_block(indices)[0], np.ones((len(indices), 64, 72), bool)
+        frames[:, :4] = np.random.default_rng(7).poisson(50, frames[:, :4].shape)
+        masks[np.asarray(indices) >= 12, :4] = False
+        return frames, None, masks
+
+masked = Masked(shape="auto", center=(32, 36), find_bad_pixels=True, energy=8.)
+masked.next_chunk(40)
+decided = {{parallel.rank: (masked.region_in_raw, masked.info.found_bad_pixels.tolist())}}
+decided = list(parallel.allgather_dict(decided).values())
+assert decided == decided[:1] * parallel.size
+
 scan = Scan(shape="auto", center=None, find_bad_pixels=True, energy=8.)
 chunk = scan.next_chunk(40)
 info = scan.info
@@ -196,6 +209,7 @@ if parallel.rank == parallel.size - 1:
 
     def told(processes):
         done = mpirun(script, processes)
+        assert done.returncode == 0, done.stderr
         line = next(line for line in done.stdout.splitlines() if "TOLD" in line)
         return json.loads(line.split("TOLD")[1])
 

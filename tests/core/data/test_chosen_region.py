@@ -75,9 +75,24 @@ def test_too_little_signal_at_the_border_to_keep_is_told_of(memory_scan, caplog)
 
 
 def test_frames_that_hold_nothing_are_kept_whole_and_that_is_said(memory_scan, caplog):
-    region, _ = chosen(memory_scan(shots(0.0 * SIGNAL + 2), **GEOMETRY))
-    assert region == (160, 160)
+    """About an axis off the middle that takes more than the frame has."""
+    region, chunk = chosen(memory_scan(shots(0.0 * SIGNAL + 2), **GEOMETRY))
+    assert region == (192, 192)
+    assert chunk.mask.sum() == Y.size
     assert "no counts above the background" in caplog.text
+
+
+def test_frames_that_nothing_may_be_trusted_of_are_kept_whole(memory_scan, caplog):
+    region, _ = chosen(memory_scan(shots(SIGNAL), mask=np.zeros(Y.shape), **GEOMETRY))
+    assert region == (192, 192)
+    assert "no counts above the background" in caplog.text
+
+
+@pytest.mark.parametrize("level", [0.0, -0.05])
+def test_counts_below_zero_that_a_correction_leaves_are_background(memory_scan, level):
+    noise = np.random.default_rng(2).normal(level, 0.5, (12, *Y.shape))
+    region, _ = chosen(memory_scan((shots(SIGNAL) + noise).astype(np.float32), **GEOMETRY))
+    assert max(region) <= 64
 
 
 def test_size_of_blocks_does_not_matter_once_enough_frames_are_there(memory_scan):

@@ -167,10 +167,16 @@ def look(
         return seen, _survey(seen, 4 if fully else 1, raw)
 
     prepared, tables = distribute.agree(see)
-    trusted = pipeline.shared[0]
-    if own is not None:
-        trusted = trusted & (own > 0).reshape(-1, *raw).any(axis=0)
+    trusted = pipeline.shared[0] & _trusted_somewhere(part, raw)
     return Look(len(chosen), tuple(mine[:here]), prepared, trusted, distribute.total(tables))
+
+
+def _trusted_somewhere(part: Loaded, raw: Pair) -> Mask:
+    """Say where masks that came with the frames, whoever holds them, trust any of them."""
+    trusted: Mask = np.full(raw, len(part.frames) > 0)
+    if part.weights is not None and len(part.frames):
+        trusted = np.asarray((part.weights > 0).reshape(-1, *raw).any(axis=0))
+    return np.asarray(distribute.total(trusted.astype(np.float64)) > 0)
 
 
 def _survey(prepared: Prepared, kinds: int, raw: Pair) -> npt.NDArray[np.float64]:

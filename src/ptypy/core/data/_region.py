@@ -76,18 +76,19 @@ def choose_region(
         All but `SHARE` of the counts above background lie in it, or what cannot be told from
         background. It may reach beyond the frame.
     """
-    height, width = counts.shape
     middle = [int(np.round(c)) for c in center]
     rings = _rings(counts, trusted, middle)
     level, spread = _background(rings)
     excess = rings.counts - level * rings.pixels
     outside = np.cumsum(excess[::-1])[::-1]  # beyond and with ring r
     left_out = np.append(outside[1:], 0.0)
-    noise = np.sqrt(np.append(np.cumsum(rings.counts[::-1])[::-1][1:], 0.0))
+    # Corrected counts may be negative, and so may be their sum.
+    noise = np.sqrt(np.append(np.cumsum(rings.counts[::-1])[::-1][1:], 0.0).clip(0.0))
     noise += spread * np.append(np.cumsum(rings.pixels[::-1])[::-1][1:], 0.0)
     total = float(outside[0])
     if total <= SURE * noise[0]:
-        size = friendly_size(max(height, width), rebin)
+        farthest = max(max(m, n - m) for n, m in zip(counts.shape, middle, strict=True))
+        size = friendly_size(2 * farthest, rebin)
         logger.error(
             "`shape='auto'`: the first frames have no counts above the background: a region of "
             "%d x %d px is used, that holds the frame; give `shape`",
@@ -120,6 +121,8 @@ def _background(rings: _Rings) -> tuple[float, float]:
     what is outermost is signal.
     """
     used = np.flatnonzero(rings.pixels > 0)
+    if not len(used):
+        return 0.0, 0.0
     last = int(used[-1]) + 1
     edges = np.linspace(0, last, 21).astype(int)
     parts = [slice(a, b) for a, b in pairwise(edges)]
@@ -159,7 +162,7 @@ def _warn_of_border(size: int, rings: _Rings, level: float) -> None:
     outer, between = slice(first, None), slice(edge + 1, first)
     pixels = np.maximum([rings.pixels[part].sum() for part in (outer, between)], 1)
     last, here = np.array([rings.counts[part].sum() for part in (outer, between)]) / pixels
-    if last > 1.5 * here and last - max(here, level) > SURE * np.sqrt(last / pixels[0]):
+    if last > 1.5 * here and last - max(here, level) > SURE * np.sqrt(max(last, 0.0) / pixels[0]):
         logger.error(
             "`shape='auto'`: counts rise again towards the border of the raw frame, outside of "
             "the region of %d x %d px: if that is signal, give `shape`",

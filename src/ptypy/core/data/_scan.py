@@ -247,6 +247,8 @@ class PtyScan(Shown, Stages, ScanParameters):
         stop = begin if last is None or not self._lay_in_place else min(begin + count, last)
         if begin >= stop or pipeline is None or not self.LOADS_AHEAD or self._overrides("check"):
             return
+        if parallel.size > 1 and not self.load_in_parallel:  # one process loads for all
+            return
         slots = range(begin, stop)
         dealt = self._dealer.deal(slots)
         self._dealer.take_back(dealt)

@@ -231,7 +231,7 @@ class Stages(ScanHooks):
         mine = [slots[place] for place in dealt[parallel.rank]]
         self.indices = Param(chunk=slots, node=mine, lm=dealt)
         passed = self._next.take(mine, self._pipeline)
-        loaded = self._load_own(slots, mine, dealt) if passed is None else passed.loaded
+        loaded = self._load_own(slots, mine, dealt, passed)
         raw = common_shape(loaded, None if self._pipeline is None else self._pipeline.plan.raw)
         pipeline = self._decide(raw, loaded) if self._pipeline is None else self._pipeline
         labels = self._label_frames(slots)
@@ -302,10 +302,17 @@ class Stages(ScanHooks):
                 strange.first,
             )
 
-    def _load_own(self, slots: list[int], mine: list[int], dealt: list[list[int]]) -> Loaded:
-        """Load what this process will hold, and let `correct` have it."""
-        if self.load_in_parallel:
-            loaded = distribute.agree(lambda: load(self, mine))
+    def _load_own(
+        self,
+        slots: list[int],
+        mine: list[int],
+        dealt: list[list[int]],
+        passed: Passed | None = None,
+    ) -> Loaded:
+        """Load what this process will hold, if it was not before, and let `correct` have it."""
+        if self.load_in_parallel or parallel.size == 1:
+            # Of frames that were prepared ahead each process knows by itself alone.
+            loaded = distribute.agree(lambda: load(self, mine) if passed is None else passed.loaded)
         else:
             whole = distribute.agree(lambda: load(self, slots) if parallel.master else None)
             loaded = distribute.scatter(whole, dealt, take)

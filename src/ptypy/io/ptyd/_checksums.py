@@ -149,11 +149,15 @@ def find_damage(data: Any, start: int, frames: npt.NDArray[Any]) -> list[int]:
     list of int
         Those that are not as they were written, counted from the first in ``data``. Frames that
         share a checksum are all named.
+
+    Raises
+    ------
+    ValueError
+        If what is noted are no checksums.
     """
-    stored = data.attrs.get("crc32")
+    stored, group = _noted(data)
     if stored is None or data.dtype != frames.dtype:
         return []
-    group = int(data.attrs.get("crc32_frames", 1))
     stop = start + len(frames)
     first, last = start // group, -(-stop // group)
     begin, end = first * group, min(last * group, len(data))
@@ -162,7 +166,7 @@ def find_damage(data: Any, start: int, frames: npt.NDArray[Any]) -> list[int]:
     if end > stop:
         sums.append(checksums(data[stop:end]))
     found = _joined(np.concatenate(sums), group)
-    wrong = np.flatnonzero(found != np.asarray(stored)[first:last]) + first
+    wrong = np.flatnonzero(found != stored[first:last]) + first
     return [
         number
         for k in wrong.tolist()
@@ -209,8 +213,22 @@ def known_sums(dataset: Any) -> tuple[Sums | None, int] | None:
     sums, group
         None and 1 if there are no checksums. None instead of both if they do not fit the frames.
     """
+    try:
+        sums, group = _noted(dataset)
+    except ValueError:
+        return None
+    fits = sums is None or len(sums) == -(-len(dataset) // group)
+    return (sums, group) if fits else None
+
+
+def _noted(dataset: Any) -> tuple[Sums | None, int]:
+    """Give what a file says of checksums and of how many frames each is; see `known_sums`."""
     stored = dataset.attrs.get("crc32")
     if stored is None:
         return None, 1
-    sums, group = np.asarray(stored), int(dataset.attrs.get("crc32_frames", 1))
-    return (sums, group) if len(sums) == -(-len(dataset) // group) else None
+    sums, group = np.asarray(stored), np.asarray(dataset.attrs.get("crc32_frames", 1))
+    if sums.ndim != 1 or sums.dtype.kind not in "iu" or group.size != 1:
+        raise ValueError("its attribute `crc32` is no list of checksums")
+    if group.dtype.kind not in "iu" or int(group.item()) < 1:
+        raise ValueError("its attribute `crc32_frames` is no number of frames")
+    return sums, int(group.item())

@@ -53,11 +53,16 @@ class PackedFrames:
         table = np.zeros((-(-len(dataset) // chunks[0]), 3), np.int64)
 
         def note(chunk: Any) -> None:
+            if chunk.chunk_offset is None:  # HDF5 says that it is nowhere
+                return
             row = chunk.chunk_offset[0] // chunks[0]
             if row < len(table):
                 table[row] = place_of(chunk)
 
-        dataset.id.chunk_iter(note)
+        try:
+            dataset.id.chunk_iter(note)
+        except RuntimeError:  # HDF5 may say what is damaged when the frames are read
+            return None
         offsets, sizes, is_sound = (np.ascontiguousarray(column) for column in table.T)
         if not is_sound.all():
             return None
