@@ -80,29 +80,30 @@ def _run_here(options: argparse.Namespace, is_script: bool) -> int:
             finish(finished, options)
         return 0
     ptycho = _make(options)
-    with _watching(ptycho) if options.view else nullcontext():
+    with _watching(ptycho) if options.view else nullcontext() as viewer:
         try:
             ptycho.run()
         except KeyboardInterrupt as error:
             _say_how_to_go_on(options, ptycho, str(error))
             return 130
-    ptycho.finalize()
-    if not ptycho.p.dry_run:
-        finish(ptycho, options)
+        if viewer is not None:
+            viewer.finish()
+        ptycho.finalize()
+        if not ptycho.p.dry_run:
+            finish(ptycho, options)
+        if viewer is not None:
+            viewer.wait()
     return 0
 
 
 def _watching(ptycho: Ptycho) -> Viewer:
-    """Show the run in the browser."""
-    import webbrowser
-
+    """Show the run in the browser; after it the page stays until it is closed, or Ctrl-C."""
     from ptypy.web import watch
 
     viewer = watch(ptycho)
     for line in viewer.describe():
         print(line, flush=True)
-    if viewer.address:
-        webbrowser.open(viewer.address)
+    viewer.open()
     return viewer
 
 

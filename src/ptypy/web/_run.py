@@ -62,6 +62,13 @@ class Viewer:
 
         return [] if self._server is None else describe_address(self._server)
 
+    def open(self) -> None:
+        """Open the page in a browser of this machine, if there is a screen to see it on."""
+        if self._server is not None:
+            from ptypy.web._view import open_page
+
+            open_page(self.address)
+
     @property
     def watchers(self) -> int:
         """How many pages look on."""

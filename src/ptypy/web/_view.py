@@ -88,14 +88,20 @@ def view(
     def ready() -> None:
         for line in describe_address(server):
             tell(line)
-        if open_browser and has_screen():
-            # Some browsers come back only when they are closed.
-            threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
+        if open_browser:
+            open_page(server.address)
 
     try:
         server.run(ready)
     except KeyboardInterrupt:
         tell("ended")
+
+
+def open_page(address: str) -> None:
+    """Open a browser, unless this is a session over SSH, or has no screen."""
+    if has_screen():
+        # Some browsers come back only when they are closed.
+        threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
 
 def has_screen() -> bool:
