@@ -169,6 +169,15 @@ def test_packed_and_corrected_frames_of_a_beamtime_give_its_bad_pixels(tmp_path)
     np.testing.assert_allclose(scan.info.found_center, (171, 139), atol=1.5)
 
 
+def test_who_takes_the_parameters_of_a_scan_for_another_does_not_take_what_it_found(memory_scan):
+    scan = memory_scan(SPOILT, **ASKED)
+    found(scan)
+    other = memory_scan(FRAMES, **scan.info | {"find_bad_pixels": False})
+    assert other.next_chunk(40).mask.all()
+    assert "found_bad_pixels" not in other.info
+    assert found(memory_scan(FRAMES, **scan.info))[0] == []
+
+
 @pytest.mark.mpi
 def test_any_number_of_processes_finds_the_same(mpirun, tmp_path):
     np.save(tmp_path / "frames.npy", SPOILT)

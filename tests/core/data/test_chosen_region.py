@@ -61,6 +61,14 @@ def test_signal_that_fades_smoothly_is_not_taken_for_background(memory_scan, cap
     assert "the signal reaches the border of the raw frame" in caplog.text
 
 
+@pytest.mark.parametrize("size", [64, 63])
+def test_signal_all_over_a_frame_of_a_fast_size_asks_for_no_more_than_the_frame(memory_scan, size):
+    y, x = np.indices((size, size)) - size // 2
+    frames = np.random.default_rng(3).poisson(900 / (9 + np.hypot(y, x)), (12, size, size))
+    asked = GEOMETRY | {"center": "fftshift"}
+    assert chosen(memory_scan(frames.astype(np.uint16), **asked))[0] == (64, 64)
+
+
 def test_weak_signal_far_out_is_kept(memory_scan):
     far = np.where(abs(AWAY - 50) < 2, 0.5, 0.0)
     region, _ = chosen(memory_scan(shots(SIGNAL + far + 0.02), **GEOMETRY))

@@ -37,6 +37,7 @@ HarbourScan = harbour:HarbourScan
 QuietScan = harbour:QuietScan
 SunkenScan = wreck:SunkenScan
 NoScan = json:JSONDecoder
+EndingScan = program:EndingScan
 """
 
 
@@ -46,6 +47,7 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "harbour.py").write_text(GOOD)
     (folder / "wreck.py").write_text("raise OSError('the wreck lies too deep')\n")
+    (folder / "program.py").write_text("import sys\nsys.exit(3)\n")
     about = folder / "harbour-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: harbour\nVersion: 1.0\n")
@@ -87,6 +89,7 @@ def test_a_loader_of_another_package_is_found_by_its_name_and_not_before(install
     assert "the wreck lies too deep" in " ".join(trouble)
     assert "loader SunkenScan is offered by the package harbour" in err
     assert "loader NoScan" in err
+    assert "loader EndingScan" in err
 
 
 def test_its_parameters_are_checked_like_those_of_any_loader(installed):

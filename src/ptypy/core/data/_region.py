@@ -78,6 +78,8 @@ def choose_region(
     """
     middle = [int(np.round(c)) for c in center]
     rings = _rings(counts, trusted, middle)
+    # The axis has a pixel less on one side: a region of this size just holds the whole frame.
+    whole = 2 * max(max(m, n - m) for n, m in zip(counts.shape, middle, strict=True))
     level, spread = _background(rings)
     excess = rings.counts - level * rings.pixels
     outside = np.cumsum(excess[::-1])[::-1]  # beyond and with ring r
@@ -87,8 +89,7 @@ def choose_region(
     noise += spread * np.append(np.cumsum(rings.pixels[::-1])[::-1][1:], 0.0)
     total = float(outside[0])
     if total <= SURE * noise[0]:
-        farthest = max(max(m, n - m) for n, m in zip(counts.shape, middle, strict=True))
-        size = friendly_size(2 * farthest, rebin)
+        size = friendly_size(whole, rebin)
         logger.error(
             "`shape='auto'`: the first frames have no counts above the background: a region of "
             "%d x %d px is used, that holds the frame; give `shape`",
@@ -98,9 +99,12 @@ def choose_region(
         return (size, size)
     too_much = np.flatnonzero(left_out > SHARE * total + SURE * noise)
     needed = 2 * (int(too_much[-1]) + 2 if len(too_much) else 1)
-    size = friendly_size(needed, rebin)
+    size = friendly_size(min(needed, whole), rebin)
     _tell_of_choice(size, middle, left_out / total)
-    _warn_of_border(size, rings, level)
+    if size >= whole:
+        logger.warning("`shape='auto'`: the signal reaches the border of the raw frame")
+    else:
+        _warn_of_border(size, rings, level)
     return (size, size)
 
 
@@ -155,9 +159,6 @@ def _tell_of_choice(size: int, middle: list[int], left_out: Floats) -> None:
 def _warn_of_border(size: int, rings: _Rings, level: float) -> None:
     """Say loudly what might be missed at the border of the raw frame."""
     count, edge = len(rings.counts), size // 2 - 1
-    if edge >= count - 1:
-        logger.warning("`shape='auto'`: the signal reaches the border of the raw frame")
-        return
     first = max(count - max(count // 10, 1), edge + 1)
     outer, between = slice(first, None), slice(edge + 1, first)
     pixels = np.maximum([rings.pixels[part].sum() for part in (outer, between)], 1)

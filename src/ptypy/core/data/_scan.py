@@ -12,7 +12,7 @@ import ptypy
 from ptypy.core.data import _distribute as distribute
 from ptypy.core.data._ahead import NextFrames
 from ptypy.core.data._chunk import CODES, EOS, WAIT, Chunk
-from ptypy.core.data._found import Found
+from ptypy.core.data._found import ENTRIES, Found
 from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._load import position_array
 from ptypy.core.data._parameters import ScanParameters
@@ -86,6 +86,8 @@ class PtyScan(Shown, Stages, ScanParameters):
         p = self.DEFAULT.copy(99)
         p.update({**(pars or {}), **kwargs}, in_place_depth=99)
         p.update(self._node().plain(p))
+        for name in ENTRIES:  # who gives the `info` of another scan does not mean what that found
+            p.pop(name, None)
         _fill_sections(p, self.DEFAULT, self._node())
         self._validate(p)
         self.info: Param = p

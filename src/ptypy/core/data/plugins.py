@@ -41,7 +41,8 @@ def load_plugins() -> dict[str, type[PtyScan]]:
     for entry in metadata.entry_points(group=GROUP):
         try:
             found[entry.name] = _checked(entry.name, entry.load())
-        except Exception as error:  # noqa: BLE001  -- whatever is wrong with code of others
+        # Whatever is wrong with code of others; some modules are programs that end themselves.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             package = getattr(entry.dist, "name", None) or entry.value
             FAILED[entry.name] = (
                 f"is offered by the package {package}, which cannot be loaded: "
