@@ -10,7 +10,7 @@ import pytest
 
 from ptypy.core.data import PtydScan, PtyScan
 from ptypy.errors import FormatError
-from ptypy.experiment import Hdf5Loader
+from ptypy.experiment import ArrayScan, Hdf5Loader
 from ptypy.io import frames_in
 from ptypy.utils import Param
 
@@ -161,6 +161,24 @@ def test_frames_are_under_way_before_anybody_asks_for_them(path):
     scan = Counting(path)
     scan.auto(6)
     assert scan.asked == [list(range(6)), list(range(6, 12))]
+
+
+def test_a_file_that_is_written_anew_in_between_is_read_anew(path):
+    scan = scan_of(path)
+    scan.next_chunk(6)
+    with h5py.File(path, "r+") as file:
+        file["data"][6:12] = FRAMES[6:12] + 1
+    np.testing.assert_array_equal(scan.next_chunk(6).data, binned(FRAMES[6:12] + 1))
+
+
+def test_an_array_that_is_changed_in_between_counts_as_it_is_now(tmp_path):
+    frames = FRAMES.copy()
+    positions = np.arange(46).reshape(23, 2) * 1e-6
+    way = {**WAY, "save": "append", "dfile": str(tmp_path / "out.ptyd")}
+    scan = ArrayScan(frames=frames, positions=positions, **way)
+    scan.next_chunk(6)
+    frames[6:12] += 1
+    np.testing.assert_array_equal(scan.next_chunk(6).data, binned(FRAMES[6:12] + 1))
 
 
 def test_a_forked_process_goes_on_by_itself(path):

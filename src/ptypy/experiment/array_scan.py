@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -143,8 +143,6 @@ class ArrayScan(PtyScan):
     doc = If ``None``, the largest value that unsigned integers can have; infinity for never.
      Negative integers are not trusted either.
     """
-
-    LOADS_AHEAD: ClassVar[bool] = True
 
     def __init__(self, pars: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         p = self.DEFAULT.copy(99)

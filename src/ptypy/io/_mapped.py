@@ -14,9 +14,11 @@ import numpy.typing as npt
 from ptypy.errors import FormatError
 from ptypy.io._hdf5 import plain_words
 
-__all__ = ["map_part"]
+__all__ = ["Stamp", "map_part", "stamp_of_file"]
 
 Numbers = npt.NDArray[np.int64]
+Stamp = tuple[str, int, int, int]
+"""By which it is seen that a file has changed: path, inode, length, time of its last change."""
 
 FARTHEST = 1 << 28
 """Ask the system for no more than this of what may come next [bytes]."""
@@ -58,6 +60,15 @@ def map_part(
     except OSError as error:
         raise FormatError(f"{path}: {plain_words(Path(path), error)}") from error
     return begin, np.frombuffer(mapping, np.uint8)
+
+
+def stamp_of_file(path: str | Path) -> Stamp | None:
+    """Give the stamp of a file as it is now; None if it cannot be looked at."""
+    try:
+        now = os.stat(path)  # noqa: PTH116 -- of any path that there is
+    except OSError:
+        return None
+    return str(path), now.st_ino, now.st_size, now.st_mtime_ns
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ptypy.errors import DataError, FormatError
-from ptypy.io._mapped import map_part
+from ptypy.io._mapped import Stamp, map_part, stamp_of_file
 from ptypy.io._stored_places import are_numbers, find_pieces
 from ptypy.io.stored_frames import Window, read_frames
 
@@ -40,6 +40,8 @@ class _Held(NamedTuple):
     bytes: npt.NDArray[np.uint8]
     label: str
     """The file and the dataset."""
+    stamp: Stamp | None = None
+    """Of the file when it was mapped; None for what is no file."""
 
 
 class StoredStack(Sequence[Array]):
@@ -155,6 +157,12 @@ class StoredStack(Sequence[Array]):
             frames[k] = frame
         return frames if dtype is None else frames.astype(dtype, copy=False)
 
+    @property
+    def is_as_it_was(self) -> bool:
+        """Whether the files are those that were mapped, unchanged; False for what is no file."""
+        stamps = {held.stamp for held in self._held}
+        return all(stamp is not None and stamp_of_file(stamp[0]) == stamp for stamp in stamps)
+
     def take(self, which: Numbers) -> StoredStack:
         """Give some of the frames, without reading them."""
         return self.changed(**{name: getattr(self, name)[which] for name in PER_FRAME})
@@ -245,8 +253,9 @@ def map_frames(
     which, addresses, sizes = np.empty((3, len(flat)), np.int64)
     for k, piece in enumerate(pieces):
         name = piece.label if is_virtual else label
+        stamp = stamp_of_file(piece.path)
         start, mapped = map_part(piece.path, piece.offsets, piece.sizes, name)
-        held.append(_Held(mapped, name))
+        held.append(_Held(mapped, name, stamp))
         which[piece.which], sizes[piece.which] = k, piece.sizes
         addresses[piece.which] = piece.offsets - start + mapped.ctypes.data
     return StoredStack(
@@ -299,8 +308,9 @@ def map_records(
         return None
     sizes = np.full(len(numbers), int(np.prod(stored)) * dtype.itemsize)
     offsets = start + np.asarray(numbers, dtype=np.int64) * record
+    stamp = stamp_of_file(path)
     begin, mapped = map_part(path, offsets, sizes, str(path))
-    return _in_memory(_Held(mapped, str(path)), offsets - begin, stored, dtype, numbers)
+    return _in_memory(_Held(mapped, str(path), stamp), offsets - begin, stored, dtype, numbers)
 
 
 def _in_memory(

@@ -61,5 +61,10 @@ class NextFrames:
                 self._ahead.start(key, lambda: Passed(loaded, *pipeline.sweep(loaded)))
 
     def take(self, indices: Sequence[int], pipeline: Pipeline | None) -> Passed | None:
-        """Give frames if they are those that were begun; waits for them."""
-        return self._ahead.take((tuple(indices), id(pipeline)))
+        """Give frames if they are those that were begun, and nobody has changed their file since.
+
+        Waits for them.
+        """
+        passed = self._ahead.take((tuple(indices), id(pipeline)))
+        stack = None if passed is None else passed.loaded.frames
+        return passed if isinstance(stack, StoredStack) and stack.is_as_it_was else None
