@@ -72,7 +72,7 @@ export class Link extends EventTarget {
 
   /** Ask; gives a promise of { head, buffer, begin }, where the array begins in the buffer. */
   ask(what, words = {}, payload = undefined) {
-    if (this.state !== "connected") return Promise.reject(new Error("there is no connection"));
+    if (this.socket.readyState !== WebSocket.OPEN) return Promise.reject(new Error("there is no connection"));
     const id = ++this.number;
     const answer = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
     this.socket.send(pack({ ...words, ask: what, id }, payload));
