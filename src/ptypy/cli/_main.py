@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (raised as `SystemExit` by argparse), 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no µ shows another character in its place; nothing ends for it.
+        sys.stdout.reconfigure(errors="replace")
     asked = next((word for word in words if not word.startswith("-")), None)
     options = _parser(asked).parse_args(words)
     try:

@@ -1,0 +1,50 @@
+"""What a command says where it cannot do what was asked: in any terminal, and never a traceback."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptypy.cli import main
+
+
+def said_of(capsys, *words):
+    assert main(words) == 1
+    return capsys.readouterr().err
+
+
+def test_a_terminal_without_the_letters_of_units_shows_the_rest(config, monkeypatch):
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["check", str(config)]) == 0
+    assert b"to the next" in shown.getvalue()
+
+
+@pytest.mark.parametrize("value", ["3", "null"])
+def test_a_group_and_a_part_of_it_cannot_both_be_set(config, capsys, value):
+    said = said_of(
+        capsys, "check", "moon.yaml", "--set", "engines.engine00.numiter=4",
+        "--set", f"engines={value}",
+    )  # fmt: skip
+    assert "engines.engine00.numiter" in said
+    assert "`engines` is set to" in said
+
+
+def test_a_file_of_parameters_is_not_taken_for_a_damaged_picture(config, capsys):
+    assert main(["inspect", "moon.yaml"]) == 1
+    assert "file of parameters" in capsys.readouterr().out
+    assert "ptypy check" in said_of(capsys, "plot", "moon.yaml")
+
+
+def test_a_comma_behind_the_last_name_is_called_by_its_name(config, capsys):
+    Path("moon.json").write_text('{"run": "a",\n "scans": {},\n}')
+    said = said_of(capsys, "check", "moon.json")
+    assert "moon.json, line " in said
+    assert "comma" in said
+
+
+def test_a_picture_too_narrow_to_be_drawn_is_refused_before_the_file_is_blamed(capsys):
+    with pytest.raises(SystemExit):
+        main(["plot", "any.ptyr", "--terminal", "--width", "3"])
+    assert "give 20 or more" in capsys.readouterr().err
