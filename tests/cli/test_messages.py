@@ -2,11 +2,13 @@
 
 import io
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from ptypy.cli import main
+from ptypy.cli._config import again
 
 
 def said_of(capsys, *words):
@@ -48,3 +50,9 @@ def test_a_picture_too_narrow_to_be_drawn_is_refused_before_the_file_is_blamed(c
     with pytest.raises(SystemExit):
         main(["plot", "any.ptyr", "--terminal", "--width", "3"])
     assert "give 20 or more" in capsys.readouterr().err
+
+
+def test_the_command_that_goes_on_can_be_pasted_and_is_the_same_run():
+    options = Namespace(config=Path("my scan.yaml"), assignments=["run=short", "io.home=a b"])
+    words = "ptypy run 'my scan.yaml' --set run=short --set 'io.home=a b' --continue"
+    assert again("run", options) == words
