@@ -56,3 +56,12 @@ def test_the_command_that_goes_on_can_be_pasted_and_is_the_same_run():
     options = Namespace(config=Path("my scan.yaml"), assignments=["run=short", "io.home=a b"])
     words = "ptypy run 'my scan.yaml' --set run=short --set 'io.home=a b' --continue"
     assert again("run", options) == words
+
+
+def test_convert_reads_values_as_all_commands_do(config, capsys):
+    assert main(["prepare", "moon.yaml", "-q", "--set", "scans.moon.data.dfile=a.ptyd"]) == 0
+    words = ["convert", "a.ptyd", "b.ptyd", "--set", "auto_center=false", "--set", "center=null"]
+    assert main(words) == 0
+    assert Path("b.ptyd").exists()
+    both = ["--set", "positions=3", "--set", "positions.file=x"]
+    assert "`positions` is set to 3" in said_of(capsys, "convert", "a.ptyd", "c.ptyd", *both)
