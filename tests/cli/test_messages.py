@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ptypy import defaults_tree
 from ptypy.cli import main
 from ptypy.cli._config import again
+from ptypy.utils.config import set_values
 
 
 def said_of(capsys, *words):
@@ -65,3 +67,19 @@ def test_convert_reads_values_as_all_commands_do(config, capsys):
     assert Path("b.ptyd").exists()
     both = ["--set", "positions=3", "--set", "positions.file=x"]
     assert "`positions` is set to 3" in said_of(capsys, "convert", "a.ptyd", "c.ptyd", *both)
+
+
+def test_a_place_where_nothing_can_be_written_is_named_as_the_user_did(config, capsys):
+    Path("file").write_text("")
+    new = said_of(capsys, "new", "-o", "file/new.yaml")
+    assert new == "ptypy: file/new.yaml: Not a directory\n"
+    Path("busy.png").mkdir()
+    assert main(["prepare", "moon.yaml", "-q", "--set", "scans.moon.data.dfile=a.ptyd"]) == 0
+    assert "busy.png: the picture cannot be written" in said_of(
+        capsys, "plot", "a.ptyd", "-o", "busy.png"
+    )
+    assert not list(Path().glob(".busy*"))
+
+
+def test_a_name_with_a_hash_is_not_cut_there():
+    assert set_values({}, ["run=scan #3"], defaults_tree["ptycho"]).run == "scan #3"

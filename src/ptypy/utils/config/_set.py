@@ -84,6 +84,8 @@ def _split(assignments: Iterable[str]) -> tuple[dict[str, str], list[Fault]]:
 
 def read_value(text: str) -> Any:
     """Read a value as a command line says it; what is not YAML, as ``%(run)s.ptyr``, is text."""
+    if "#" in text and text[:1] not in {"'", '"', "[", "{"}:
+        return text  # in a file a comment would begin there
     try:
         value = read_yaml_text(text, "")
     except FormatError:
