@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ptypy.cli._commands import COMMANDS, command
-from ptypy.errors import ParallelError, ParameterError, PtypyError
+from ptypy.errors import FormatError, ParallelError, ParameterError, PtypyError
 
 __all__ = ["main"]
 
@@ -89,5 +89,7 @@ def _tell(error: Exception) -> None:
             return
         sys.stderr.write(f"ptypy: [{parallel.rank}] {error}\n")
         return
+    if isinstance(error, OSError) and not isinstance(error, PtypyError) and error.filename:
+        error = FormatError(f"{error.filename}: {error.strerror}")
     # One call: lines of several processes must not be mixed.
     sys.stderr.write(f"ptypy: {error}\n")
