@@ -82,7 +82,8 @@ def test_ctrl_c_leaves_a_file_that_can_be_gone_on_with(config):
     assert there == 12
     assert "stopping after this chunk" in done.stderr
     assert f"stopped after {there} frames, which are in {FILE}" in done.stdout
-    assert done.stderr.splitlines()[-1] == "ptypy: to go on: ptypy prepare moon.yaml --continue"
+    again = f"ptypy: to go on: ptypy prepare moon.yaml {' '.join(words)} --continue"
+    assert done.stderr.splitlines()[-1] == again
     assert main(["prepare", "moon.yaml", "-q", *words, "--continue"]) == 0
     assert frames_in() == 39
 

@@ -225,6 +225,22 @@ def test_the_command_says_what_is_lost_and_refuses_in_words(tmp_path, capsys):
     assert "NAME=VALUE" in capsys.readouterr().err
 
 
+def test_of_a_result_the_pictures_that_are_written_are_named_and_no_change_is_passed_over(
+    tmp_path, result, capsys
+):
+    from ptypy.cli import main
+
+    source = str(tmp_path / "r.ptyr")
+    assert main(["convert", source, str(tmp_path / "x.tif")]) == 0
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if line.endswith("written")] == [
+        f"{tmp_path / name}: written" for name in ("x_phase.tif", "x_amplitude.tif")
+    ]
+    assert main(["convert", source, str(tmp_path / "y.npz"), "--set", "rebin=2"]) == 1
+    assert "without rebin" in capsys.readouterr().err
+    assert not (tmp_path / "y.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

@@ -237,3 +237,10 @@ def test_the_measured_star_needs_no_more_than_its_frames_and_positions(shared_da
         probe_modes=3, iterations=(20, 20), progress=False,
     )  # fmt: skip
     assert result.residual < 0.12
+
+
+@pytest.mark.parametrize("engine", [3, None, ("DM", 7)])
+def test_an_engine_that_is_no_name_is_refused_with_what_it_should_be(engine):
+    frames, positions = np.ones((4, 16, 16)), np.arange(8.0).reshape(4, 2)
+    with pytest.raises(ParameterError, match="should be a name, or parameters"):
+        ptypy.reconstruct(frames, positions, position_unit="px", engine=engine)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
-__all__ = ["config_arguments", "set_loudness", "start_processes"]
+__all__ = ["again", "config_arguments", "set_loudness", "start_processes", "words_of"]
 
 LEVELS = ("INTERACTIVE", "INFO", "DEBUG")
 """How much is said, by the number of -v."""
@@ -47,6 +48,20 @@ def set_loudness(p: dict[str, Any], options: argparse.Namespace) -> None:
         p["verbose_level"] = LEVELS[min(options.verbose, len(LEVELS) - 1)]
 
 
+def words_of(name: str, options: argparse.Namespace) -> list[str]:
+    """Give a command with its file and all changes, word by word."""
+    changes = [word for text in options.assignments for word in ("--set", text)]
+    return ["ptypy", name, str(options.config), *changes]
+
+
+def again(name: str, options: argparse.Namespace) -> str:
+    """Write the command that goes on with what this one has left, for a shell.
+
+    The changes stand in it: without them it would be another run, under another name perhaps.
+    """
+    return shlex.join([*words_of(name, options), "--continue"])
+
+
 def start_processes(name: str, options: argparse.Namespace, more: list[str]) -> int:
     """Run a command on several processes; give the exit code.
 
@@ -62,7 +77,6 @@ def start_processes(name: str, options: argparse.Namespace, more: list[str]) -> 
     from ptypy.utils.launching import launch
 
     # -P: a folder of that name in the working directory is not meant.
-    words = ["-P", "-m", "ptypy", name, str(options.config), *more]
-    words += [word for text in options.assignments for word in ("--set", text)]
+    words = ["-P", "-m", *words_of(name, options), *more]
     words += ["--quiet"] * options.quiet + ["-v"] * options.verbose
     return launch(words, options.processes)

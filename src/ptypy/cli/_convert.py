@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Convert, and say what has no place in the new file."""
-    from ptypy.convert import convert_file
+    from ptypy.convert import convert_file, files_of_target
 
     given = dict(_setting(text) for text in options.parameters)
     source = options.source[0] if len(options.source) == 1 else options.source
@@ -42,15 +42,17 @@ def run(options: argparse.Namespace) -> int:
     if counter is not None:
         counter.end()
     if not options.quiet:
-        print(f"{options.target}: written")
+        for name in files_of_target(options.target):
+            print(f"{name}: written")
         for text in said:
             print(f"  {text}")
     return 0
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """Read ``NAME=VALUE``; what is no number, list or word of Python is text."""
+    """Read ``NAME=VALUE``, a value as in YAML or as Python writes it; else it is text."""
     from ptypy.errors import ParameterError
+    from ptypy.utils.config import read_value
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
@@ -58,7 +60,7 @@ def _setting(text: str) -> tuple[str, Any]:
     try:
         return name.strip(), ast.literal_eval(value.strip())
     except (ValueError, SyntaxError):
-        return name.strip(), value.strip()
+        return name.strip(), read_value(value.strip())
 
 
 class _Counter:

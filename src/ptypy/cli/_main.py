@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from ptypy.cli._commands import COMMANDS, command
-from ptypy.errors import ParallelError, ParameterError, PtypyError
+from ptypy.errors import FormatError, ParallelError, ParameterError, PtypyError
 
 __all__ = ["main"]
 
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (raised as `SystemExit` by argparse), 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no µ shows another character in its place; nothing ends for it.
+        sys.stdout.reconfigure(errors="replace")
     asked = next((word for word in words if not word.startswith("-")), None)
     options = _parser(asked).parse_args(words)
     try:
@@ -85,5 +89,7 @@ def _tell(error: Exception) -> None:
             return
         sys.stderr.write(f"ptypy: [{parallel.rank}] {error}\n")
         return
+    if isinstance(error, OSError) and not isinstance(error, PtypyError) and error.filename:
+        error = FormatError(f"{error.filename}: {error.strerror}")
     # One call: lines of several processes must not be mixed.
     sys.stderr.write(f"ptypy: {error}\n")

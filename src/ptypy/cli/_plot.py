@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ptypy.cli._commands import at_least
+
 DESCRIPTION = (
     "Draw a result (.ptyr: object, probe, error curve) or data (.ptyd, CXI, NeXus, HDF5, images: "
     "mean, maximum and a single frame with mask and centre, positions) as PNG, PDF or SVG, or with "
@@ -33,7 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--path", metavar="P", help="dataset of the frames in an HDF5 file")
     parser.add_argument("-n", "--frame", type=int, metavar="N", help="single frame to show")
     parser.add_argument("--full", action="store_true", help="mean and maximum of all frames")
-    parser.add_argument("--width", type=int, help="columns to use in the terminal")
+    parser.add_argument(
+        "--width", type=at_least(20), metavar="N", help="columns to use in the terminal, 20 or more"
+    )
     parser.add_argument(
         "--colors", choices=["auto", "true", "256", "text"], default="auto",
         help="colours of the terminal (default: found out)",

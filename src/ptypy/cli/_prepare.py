@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
-from ptypy.cli._config import config_arguments, set_loudness, start_processes
+from ptypy.cli._config import again, config_arguments, set_loudness, start_processes
 
 __all__ = ["DESCRIPTION", "arguments", "run"]
 
@@ -45,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
                 sys.stdout.flush()
                 if not str(error).startswith("stopped"):  # the log has said that
                     print(f"ptypy: {error or 'interrupted'}", file=sys.stderr)
-                again = f"ptypy prepare {options.config} --continue"
-                print(f"ptypy: to go on: {again}", file=sys.stderr)
+                print(f"ptypy: to go on: {again('prepare', options)}", file=sys.stderr)
             return 130
 
 
@@ -68,10 +68,9 @@ def _prepare_here(p: dict[str, object], options: argparse.Namespace) -> int:
                 f"in {done.path} ({size:.1f} MB)"
             )
             where = f"scans.{done.label}.data"
-            print(
-                f"to reconstruct from it: ptypy run {options.config} --set {where}.source=file "
-                f"--set {where}.dfile={done.path}"
-            )
+            words = ["ptypy", "run", str(options.config), "--set", f"{where}.source=file"]
+            words += ["--set", f"{where}.dfile={done.path}"]
+            print(f"to reconstruct from it: {shlex.join(words)}")
     except ParameterError as error:
         raise located(options.config, error) from error
     return 0

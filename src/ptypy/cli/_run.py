@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptypy.cli._config import config_arguments, set_loudness, start_processes
+from ptypy.cli._config import again, config_arguments, set_loudness, start_processes, words_of
 
 if TYPE_CHECKING:
     from ptypy.core import Ptycho
@@ -142,7 +142,7 @@ def finish(ptycho: Ptycho, options: argparse.Namespace) -> None:
         print(f"  {path!s:<{width}}  {what}")
     result = _result_among(files)
     if result is not None:
-        print(f"look at it: ptypy plot {result}")
+        print(f"look at it: {shlex.join(['ptypy', 'plot', str(result)])}")
 
 
 def _result_among(files: list[tuple[Path, str]]) -> Path | None:
@@ -160,9 +160,8 @@ def _report(ptycho: Ptycho, options: argparse.Namespace) -> Path | None:
     path = options.report or (None if result is None else result.with_suffix(".html"))
     if path is None or options.no_report or not ptycho.runtime.iter_info:
         return None
-    words = ["ptypy", "run", str(options.config)]
-    words += [word for text in options.assignments for word in ("--set", text)]
-    return write_report(ptycho, path, files=[name for name, _ in files], command=shlex.join(words))
+    command = shlex.join(words_of("run", options))
+    return write_report(ptycho, path, files=[name for name, _ in files], command=command)
 
 
 def _say_how_to_go_on(options: argparse.Namespace, ptycho: Ptycho, text: str) -> None:
@@ -176,4 +175,4 @@ def _say_how_to_go_on(options: argparse.Namespace, ptycho: Ptycho, text: str) ->
         print(f"ptypy: {text or 'interrupted'}", file=sys.stderr)
     autosave = ptycho.p.io.get("autosave") or {}
     if autosave.get("active") and ptycho.runtime.iter_info:
-        print(f"ptypy: to go on: ptypy run {options.config} --continue", file=sys.stderr)
+        print(f"ptypy: to go on: {again('run', options)}", file=sys.stderr)

@@ -26,7 +26,7 @@ from ptypy.io.frame_files import find_files
 from ptypy.io.h5tree import saying
 from ptypy.io.ptyd import PtydReader
 
-__all__ = ["TARGETS", "convert_file"]
+__all__ = ["TARGETS", "convert_file", "files_of_target"]
 
 Progress = Callable[[int], None]
 
@@ -127,8 +127,9 @@ def convert_file(
         source = Path(source)
         kind = kind_of_file(source)
     _see_target(kind, source, target, ending, layout)
-    _see_free(source, target, ending, force=force)
+    _see_free(source, target, force=force)
     if kind == "ptyr":
+        _see_unused(source, loader, given)
         with saying(source):
             content = ptyr.read_run(source)
             return _without(RESULTS[ending](target, content))
@@ -136,6 +137,12 @@ def convert_file(
         return _convert_scan(
             source, target, kind, loader=loader, layout=layout, given=given, progress=progress
         )
+
+
+def files_of_target(target: str | Path) -> tuple[Path, ...]:
+    """Name the files that a target becomes: one, but for ``.tif`` of phase and of amplitude."""
+    target = Path(target)
+    return tiff_names(target) if target.suffix.lower() in (".tif", ".tiff") else (target,)
 
 
 def _convert_scan(
@@ -196,10 +203,19 @@ def _see_target(kind: str, source: Path, target: Path, ending: str, layout: str 
         raise ParameterError(f"{layout!r} is no layout of {ending} files; known: {known_layouts}")
 
 
-def _see_free(source: Path, target: Path, ending: str, *, force: bool) -> None:
+def _see_unused(source: Path, loader: str | None, given: Mapping[str, Any]) -> None:
+    """Refuse parameters of a loader where none reads."""
+    names = [*given, *([loader] if loader else [])]
+    if names:
+        raise ParameterError(
+            f"{source} is a result, which no loader reads: it is converted as it is, without "
+            f"{', '.join(names)}"
+        )
+
+
+def _see_free(source: Path, target: Path, *, force: bool) -> None:
     """Refuse to write over a file that nobody gave up."""
-    targets = tiff_names(target) if ending in (".tif", ".tiff") else (target,)
-    for one in targets:
+    for one in files_of_target(target):
         if one.exists() and one.samefile(source):
             raise FormatError(f"{one}: is the file to be converted; give another name")
         if one.exists() and not force:

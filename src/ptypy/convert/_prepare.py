@@ -9,7 +9,7 @@ from typing import Any
 
 from ptypy.core.data import find_scan
 from ptypy.diagnose import FileReport, inspect_file, kind_of_file
-from ptypy.errors import DataError, FormatError
+from ptypy.errors import DataError, Fault, FormatError, ParameterError
 from ptypy.io import ptyd
 from ptypy.io.array_file import read_array
 from ptypy.io.cxi import cxi_file
@@ -240,6 +240,10 @@ def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
         *groups, last = str(name).split(".")
         for group in groups:
             node = node.setdefault(group, {})
+            if not isinstance(node, dict):
+                raise ParameterError(
+                    [Fault(name, repr(value), f"`{group}` is set to {node!r}, too")]
+                )
         node[last] = _nested(value) if isinstance(value, Mapping) else value
     return tree
 

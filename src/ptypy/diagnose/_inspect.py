@@ -14,6 +14,7 @@ from ptypy.diagnose._inspect_scan import describe_scan
 from ptypy.errors import FormatError
 from ptypy.io import open_h5
 from ptypy.io.h5tree import TROUBLE, look_through, printable, saying
+from ptypy.utils.config import ENDINGS
 
 __all__ = ["inspect_file", "kind_of_file"]
 
@@ -91,7 +92,8 @@ def kind_of_file(path: str | Path) -> str:
     Raises
     ------
     FormatError
-        If it is missing, no file, empty, or an HDF5 file that cannot be opened.
+        If it is missing, no file, empty, a file of parameters, or an HDF5 file that cannot be
+        opened.
     """
     path = Path(path)
     if not path.exists():
@@ -99,6 +101,10 @@ def kind_of_file(path: str | Path) -> str:
     if not path.is_file():
         what = "directory" if path.is_dir() else "pipe or a device"
         raise FormatError(f"{path}: is a {what}; give the path of a file")
+    if path.suffix.lower() in ENDINGS:
+        raise FormatError(
+            f"{path}: is a file of parameters, and no data; `ptypy check` says what is in it"
+        )
     with path.open("rb") as opened:
         begin = opened.read(8)
     if not begin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ptypy.diagnose._panels import (
     show_phase,
     show_phase_colours,
 )
+from ptypy.errors import FormatError
 
 __all__ = [
     "draw_comparison",
@@ -32,15 +34,26 @@ __all__ = [
 
 
 def save_figure(figure: Any, path: str | Path, form: str = "png") -> Path:
-    """Write a figure to a file, PNG or PDF or what else matplotlib knows, whole or not at all."""
+    """Write a figure to a file, PNG or PDF or what else matplotlib knows, whole or not at all.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be written.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         figure.savefig(temporary, dpi=110, format=form)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    temporary.replace(path)
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise FormatError(
+            f"{path}: the picture cannot be written: {reason}; choose another place"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -30,7 +30,7 @@ def engines_of(engine: Any, iterations: Any, faults: list[Fault]) -> Param:
     faults : list of Fault
         Receives what is wrong.
     """
-    wanted = [engine] if isinstance(engine, str | Mapping) else list(engine)
+    wanted = list(engine) if isinstance(engine, list | tuple) else [engine]
     counts = list(iterations) if np.ndim(iterations) == 1 else [iterations] * len(wanted)
     if not wanted:
         faults.append(Fault("engine", repr(engine), "names no engine"))
@@ -45,6 +45,11 @@ def engines_of(engine: Any, iterations: Any, faults: list[Fault]) -> Param:
     ]
     engines = Param()
     for number, (one, count) in enumerate(zip(wanted, counts, strict=True)):
+        if not isinstance(one, str | Mapping):
+            faults.append(
+                Fault("engine", repr(one), "should be a name, or parameters and a `name`")
+            )
+            continue
         told = asParam({"name": one}) if isinstance(one, str) else asParam(one)
         name = told.get("name")
         if name not in ENGINES:

@@ -52,6 +52,8 @@ def find_scans(path: Path) -> list[Named]:
     ParameterError
         If a loader is not known.
     """
+    if path.is_dir():
+        raise FormatError(f"{path}: is a directory; give a config, frames or a result in it")
     if not path.is_file():
         raise FormatError(f"{path}: there is no such file; give a config, frames or a result")
     if path.suffix.lower() in CONFIGS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ptypy.utils.config._change import change_config
 from ptypy.utils.config._locate import locate, located
 from ptypy.utils.config._read import ENDINGS, read_config, read_python, text_of, tree_of
-from ptypy.utils.config._set import set_values
+from ptypy.utils.config._set import read_value, set_values
 from ptypy.utils.config._template import (
     FILL_IN,
     as_json_file,
@@ -34,6 +34,7 @@ __all__ = [
     "read_config",
     "read_json_text",
     "read_python",
+    "read_value",
     "read_yaml_text",
     "set_values",
     "text_of",

@@ -13,7 +13,7 @@ from ptypy.utils.text_utils import did_you_mean, listed_names
 if TYPE_CHECKING:
     from ptypy.utils.descriptor import EvalDescriptor
 
-__all__ = ["set_values"]
+__all__ = ["read_value", "set_values"]
 
 OTHER_WAYS = ("source", "recipe")
 """What chooses a class, beside ``name``."""
@@ -53,7 +53,7 @@ def set_values(p: Mapping[str, Any], assignments: Iterable[str], tree: EvalDescr
     given, faults = _split(assignments)
     told: set[str] = set()
     for name, text in given.items():
-        value = _value(text)
+        value = read_value(text)
         try:
             _put(changed, name.split("."), value)
         except ValueError as error:
@@ -82,8 +82,10 @@ def _split(assignments: Iterable[str]) -> tuple[dict[str, str], list[Fault]]:
     return given, faults
 
 
-def _value(text: str) -> Any:
-    """Read a value; what is not YAML, such as ``%(run)s.ptyr``, is text."""
+def read_value(text: str) -> Any:
+    """Read a value as a command line says it; what is not YAML, as ``%(run)s.ptyr``, is text."""
+    if "#" in text and text[:1] not in {"'", '"', "[", "{"}:
+        return text  # in a file a comment would begin there
     try:
         value = read_yaml_text(text, "")
     except FormatError:
@@ -111,11 +113,18 @@ def _faults(
     from ptypy.utils.descriptor import CODES, findings, shortened
 
     names = name.split(".")
-    node, values, had = tree, p, before
+    node, had = tree, before
+    values: Any = p
     for depth, label in enumerate(names):
         members = _members(node, values)
         member = members.get(label, members.get("*"))
         here = ".".join(names[: depth + 1])
+        if not isinstance(values, Mapping):
+            above = ".".join(names[:depth])
+            yield Fault(
+                name, text, f"cannot be set: `{above}` is set to {values!r} at the same time"
+            )
+            return
         if member is None:
             # Another way to choose a class than by its name, which the run spells out.
             if members and not (node.is_symlink and label in OTHER_WAYS):

@@ -82,8 +82,15 @@ def read_json_text(text: str, name: str) -> Any:
         return json.loads(text, object_pairs_hook=refuse_double)
     except json.JSONDecodeError as error:
         raise FormatError(
-            f"{name}, line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
+            f"{name}, line {error.lineno}, column {error.colno}: not valid JSON: "
+            f"{error.msg}{_about_comma(text, error.pos)}"
         ) from error
+
+
+def _about_comma(text: str, position: int) -> str:
+    """Name the comma behind the last member, which JSON does not have."""
+    is_last = text[:position].rstrip().endswith(",") and text[position : position + 1] in {"}", "]"}
+    return "; no comma may stand behind the last one" if is_last else ""
 
 
 def as_yaml(value: Any) -> str:
