@@ -54,6 +54,8 @@ export function followSample(actions) {
       complain(new Error(detail.error));
       return;
     }
+    // The answer about the scan may be older than this, and still be on its way to the page.
+    Object.assign(state.scan, { done: detail.done, of: detail.of });
     tellSample(detail);
     lookForCenter(detail);
     askTotals();
