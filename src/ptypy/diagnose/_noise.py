@@ -101,7 +101,7 @@ def noise_floor(blocks: Iterable[Block], sample: int = 64) -> float:
 
     The residual is ``sqrt(sum (|model| - sqrt(counts))**2 / sum counts)`` over trusted pixels.
     Its expectation is evaluated at the model's own intensities, and so holds near the solution:
-    while probe and object are still wrong, so is the floor, by a few tenths of itself.
+    while probe and object are still wrong, so is the floor, by up to half of itself.
     Every process must call it; all get the floor of all frames.
 
     Parameters

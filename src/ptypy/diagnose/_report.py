@@ -134,9 +134,11 @@ def _beside_noise(result: Result) -> str:
     ratio = result.residual / result.noise_floor
     if ratio < WELL:
         return f", {ratio:.2f} times what photon noise alone leaves"
+    # So far from the solution the noise is not known well enough for a number.
     return (
-        f", {ratio:.1f} times what photon noise alone leaves: the model does not explain all that "
-        "was measured. More iterations, or better positions, masks or numbers of the setup, may"
+        f", well above the {result.noise_floor:.2g} or so that photon noise alone would leave: the "
+        "model does not explain all that was measured. More iterations, or better positions, masks "
+        "or numbers of the setup, may"
     )
 
 

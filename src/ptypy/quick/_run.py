@@ -181,6 +181,8 @@ def _prepared(
         check_middle(source.mean_modulus(), asked, faults)
     before = len(faults)
     _compare(shape, places, mask, probe, faults)
+    if not faults and shape is not None:
+        _see_sizes(shape[1:], asked, probe, faults)
     if numbers and places is not None and shape is not None and len(faults) == before:
         check_span(places, numbers, asked, shape, faults)
     if faults or source is None:
@@ -214,6 +216,23 @@ def _compare(
             faults.append(Fault("mask", f"shape {mask.shape}", remedy))
     if probe is not None and (probe.ndim not in {2, 3} or not np.any(probe)):
         remedy = "should be (H, W) or (modes, H, W), and not zero"
+        faults.append(Fault("probe", f"shape {probe.shape}", remedy))
+
+
+def _see_sizes(
+    frame: tuple[int, ...], asked: dict[str, Any], probe: Numbers | None, faults: list[Fault]
+) -> None:
+    """Note a region that is larger than the frames, and a probe that is not as large as it."""
+    region = frame
+    if asked["region"] is not None:
+        region = tuple(int(n) for n in np.broadcast_to(np.asarray(asked["region"]), 2))
+        if any(n < 1 or n > whole for n, whole in zip(region, frame, strict=True)):
+            remedy = f"should be from 1 to {frame[0]} rows and {frame[1]} columns, as frames are"
+            faults.append(Fault("region", repr(asked["region"]), remedy))
+            return
+    cut = tuple(n // int(asked["rebin"]) for n in region)
+    if probe is not None and sorted(probe.shape[-2:]) != sorted(cut):
+        remedy = f"should be {cut} px, as large as a prepared frame"
         faults.append(Fault("probe", f"shape {probe.shape}", remedy))
 
 
