@@ -182,7 +182,7 @@ def _prepared(
     before = len(faults)
     _compare(shape, places, mask, probe, faults)
     if not faults and shape is not None:
-        _see_sizes(shape[1:], asked, probe, faults)
+        _see_region(shape[1:], asked["region"], faults)
     if numbers and places is not None and shape is not None and len(faults) == before:
         check_span(places, numbers, asked, shape, faults)
     if faults or source is None:
@@ -219,21 +219,14 @@ def _compare(
         faults.append(Fault("probe", f"shape {probe.shape}", remedy))
 
 
-def _see_sizes(
-    frame: tuple[int, ...], asked: dict[str, Any], probe: Numbers | None, faults: list[Fault]
-) -> None:
-    """Note a region that is larger than the frames, and a probe that is not as large as it."""
-    region = frame
-    if asked["region"] is not None:
-        region = tuple(int(n) for n in np.broadcast_to(np.asarray(asked["region"]), 2))
-        if any(n < 1 or n > whole for n, whole in zip(region, frame, strict=True)):
-            remedy = f"should be from 1 to {frame[0]} rows and {frame[1]} columns, as frames are"
-            faults.append(Fault("region", repr(asked["region"]), remedy))
-            return
-    cut = tuple(n // int(asked["rebin"]) for n in region)
-    if probe is not None and sorted(probe.shape[-2:]) != sorted(cut):
-        remedy = f"should be {cut} px, as large as a prepared frame"
-        faults.append(Fault("probe", f"shape {probe.shape}", remedy))
+def _see_region(frame: tuple[int, ...], region: Any, faults: list[Fault]) -> None:
+    """Note a region that is larger than the frames."""
+    if region is None:
+        return
+    size = [int(n) for n in np.broadcast_to(np.asarray(region), 2)]
+    if any(n < 1 or n > whole for n, whole in zip(size, frame, strict=True)):
+        remedy = f"should be from 1 to {frame[0]} rows and {frame[1]} columns, as frames are"
+        faults.append(Fault("region", repr(region), remedy))
 
 
 def _make(
