@@ -269,6 +269,42 @@ def tell_of_unusable(fix: Correction, weights: Array | None, plan: Plan) -> None
         )
 
 
+def tell_of_padding(plan: Plan, raw: Pair, asked: Any, *, is_default: bool) -> None:
+    """Say that raw frames are padded, if they are, and why.
+
+    Parameters
+    ----------
+    plan : Plan
+    raw : (rows, columns)
+        Shape of a raw frame.
+    asked : object
+        The parameter ``shape``, as the user has it.
+    is_default : bool
+        Whether that is what it is if nobody gives it.
+    """
+    if not plan.pads:
+        return
+    if asked is None:
+        logger.warning(
+            "the optical axis is not in the middle of the raw frames: they are moved to have "
+            "it there, and padded with pixels that are not trusted"
+        )
+    elif is_default:
+        logger.error(
+            "raw frames of %d x %d px are padded to the default `shape`, %s: give the shape "
+            "you want",
+            *raw,
+            asked,
+        )
+    elif np.any(np.greater(plan.region, raw)):
+        logger.warning(
+            "`shape`, %d x %d px, is larger than the raw frames, %d x %d px: they are padded "
+            "with pixels that are not trusted",
+            *plan.region,
+            *raw,
+        )
+
+
 def common_shape(loaded: Loaded, before: Pair | None) -> Pair:
     """Give the shape of raw frames, the same on all processes, which all call this.
 

@@ -20,7 +20,7 @@ from ptypy.core.data._geometry import Geometry
 from ptypy.core.data._hooks import ScanHooks
 from ptypy.core.data._load import Loaded, correct, load, position_array, take
 from ptypy.core.data._noise import add_noise
-from ptypy.core.data._pipeline import Pipeline, Prepared, common_shape
+from ptypy.core.data._pipeline import Pipeline, Prepared, common_shape, tell_of_padding
 from ptypy.core.data._plausible import implausible_positions
 from ptypy.core.data._progress import ScanProgress
 from ptypy.core.data._settings import Settings, read_settings
@@ -336,25 +336,10 @@ class Stages(ScanHooks):
             move=self._may_move,
             found=self._decided,
         )
-        if pipeline.plan.pads and self.info.shape is None:
-            logger.warning(
-                "the optical axis is not in the middle of the raw frames: they are moved to have "
-                "it there, and padded with pixels that are not trusted"
-            )
-        elif pipeline.plan.pads and np.array_equal(self.info.shape, self.DEFAULT.shape):
-            logger.error(
-                "raw frames of %d x %d px are padded to the default `shape`, %s: give the shape "
-                "you want",
-                *raw,
-                self.info.shape,
-            )
-        elif pipeline.plan.pads and np.any(np.greater(pipeline.plan.region, raw)):
-            logger.warning(
-                "`shape`, %d x %d px, is larger than the raw frames, %d x %d px: they are padded "
-                "with pixels that are not trusted",
-                *pipeline.plan.region,
-                *raw,
-            )
+        is_default = self.info.shape is not None and np.array_equal(
+            self.info.shape, self.DEFAULT.shape
+        )
+        tell_of_padding(pipeline.plan, raw, self.info.shape, is_default=is_default)
         return pipeline
 
     def _share_correction(self) -> None:
